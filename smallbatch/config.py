@@ -1,0 +1,250 @@
+"""Every parameter of a run: its type, range, default, unit and meaning, in one place.
+
+Notebooks, studies, records and the reference page all come from `RunConfig`. This module knows nothing
+of Keras, so that a mistake is reported at once, before a framework is loaded.
+"""
+
+import difflib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from smallbatch.errors import ParameterError
+
+DATASETS = ("digits", "clothing", "folder")
+WIDTHS = (1.0, 0.5, 0.25, 0.125)
+DEPTHS = tuple(k / 10 for k in range(1, 11))
+
+
+def last_map_side(image_size: int) -> int:
+    """Return the side, in positions, of Inception-ResNet-v2's last feature map for a square input in pixels.
+
+    The network halves its map five times without padding (Szegedy et al. 2017, figure 15 and the Keras code).
+    """
+    side = image_size
+    for kernel, stride in ((3, 2), (3, 1), (3, 2), (3, 1), (3, 2), (3, 2), (3, 2)):
+        side = (side - kernel) // stride + 1
+    return side
+
+
+def _one_of(allowed: tuple):
+    def check(value):
+        if value not in allowed:
+            raise ValueError("allowed: " + ", ".join(str(a) for a in allowed))
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_dataset(name: str) -> str:
+    if name not in DATASETS and not (name.startswith("tfds:") and len(name) > 5):
+        raise ValueError(f"allowed: {', '.join(DATASETS)}, or tfds:<name of a TensorFlow data set>")
+    return name
+
+
+def _parameter(default, text: str, unit: str = "", **bounds):
+    return Field(default, description=text, json_schema_extra={"unit": unit}, **bounds)
+
+
+class RunConfig(BaseModel):
+    """The parameters of one run (one training)."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    # Where things are on this machine; not part of what a run is.
+    PLACES: ClassVar[frozenset[str]] = frozenset({"data_folder", "record_folder"})
+
+    dataset: Annotated[str, AfterValidator(_check_dataset)] = _parameter(
+        "digits", "Images to train on: `digits`, `clothing`, `folder`, or `tfds:<name>`."
+    )
+    data_folder: str = _parameter(
+        "",
+        "Folder with train|validation|test/<class>/* images, for `clothing` and `folder`; "
+        "empty: `$SMALLBATCH_DATA_FOLDER`, and `clothing` is downloaded where that is empty too.",
+    )
+    n_train: int | None = _parameter(
+        None, "Train on a stratified subset of so many images; none: on all of them.", "images", ge=2
+    )
+    image_size: int = _parameter(107, "Side of the square input.", "pixels", ge=75, le=1024)
+    label_noise: float = _parameter(
+        0.0, "Share of the training labels replaced by another class, drawn at random.", ge=0, le=1
+    )
+    width: Annotated[float, _one_of(WIDTHS)] = _parameter(
+        0.25, "Share of the published network's filters that is kept in every convolution."
+    )
+    depth: Annotated[float, _one_of(DEPTHS)] = _parameter(
+        0.2, "Share of the published network's 10/20/10 residual blocks that is kept."
+    )
+    weights: str = _parameter("none", "Initial weights: `none` (random), `imagenet`, or a weights file.")
+    trainable: str = _parameter(
+        "all", "What is trained: `all`, `head` (the classifier), or from the layer of this name on."
+    )
+    batch_size: int = _parameter(32, "Images per training step.", "images", ge=1)
+    allow_one_value_per_channel: bool = _parameter(
+        False, "Run even where batch norm would normalize over a single number per channel."
+    )
+    epochs: int = _parameter(8, "Passes over the training images.", "epochs", ge=1)
+    steps: int | None = _parameter(
+        None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1
+    )
+    learning_rate: float = _parameter(
+        0.01, "Learning rate of SGD, at the reference batch size where it is scaled.", gt=0
+    )
+    learning_rate_scaling: Literal["none", "linear", "sqrt"] = _parameter(
+        "none", "How the learning rate grows with batch_size / reference_batch_size."
+    )
+    reference_batch_size: int = _parameter(
+        32, "Batch size at which learning-rate scaling changes nothing.", "images", ge=1
+    )
+    momentum: float = _parameter(0.9, "Momentum of SGD.", ge=0, lt=1)
+    batch_norm_momentum: float = _parameter(
+        0.99, "Share of the moving averages that batch norm keeps at each step.", ge=0, lt=1
+    )
+    seed: int = _parameter(
+        0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31
+    )
+    threads: int = _parameter(
+        1, "Processor threads of the run. More may round sums differently; a GPU ignores it.", "threads", ge=1
+    )
+    record_folder: str = _parameter(
+        "results/my-runs", "Folder that the run's record is written to; relative: from the project's root."
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self):
+        values_per_channel = self.batch_size * last_map_side(self.image_size) ** 2
+        if values_per_channel == 1 and not self.allow_one_value_per_channel:
+            raise ValueError(
+                f"batch_size = {self.batch_size} with image_size = {self.image_size}: the last feature map is "
+                "1x1, so batch norm would normalize each channel over one number, output a constant and learn "
+                "nothing. Allowed: batch_size 2 or more, or image_size 107 or more "
+                "(or allow_one_value_per_channel = True to see it happen)"
+            )
+        if self.n_train is not None and self.batch_size > self.n_train:
+            raise ValueError(
+                f"batch_size = {self.batch_size} is larger than the training set, n_train = {self.n_train}. "
+                f"Allowed: 1 to {self.n_train}"
+            )
+        if self.weights == "imagenet" and (self.width, self.depth) != (1.0, 1.0):
+            raise ValueError(
+                f"weights = 'imagenet' with width = {self.width} and depth = {self.depth}: these weights fit "
+                "the published network only. Allowed: width = 1.0 and depth = 1.0, or weights = 'none'"
+            )
+        return self
+
+    @classmethod
+    def create(cls, **parameters) -> "RunConfig":
+        """Return the checked parameters; raise `ParameterError` naming each bad one and what is allowed."""
+        _refuse_unknown_names(parameters)
+        try:
+            return cls(**parameters)
+        except ValidationError as error:
+            raise ParameterError("\n".join(_explain(e) for e in error.errors())) from None
+
+    @classmethod
+    def from_notebook(cls, names: dict[str, Any]) -> "RunConfig":
+        """Return the checked parameters of a notebook, given its `globals()`.
+
+        Every plain value that stands there counts as a parameter, so a misspelt one is an error and not ignored.
+        """
+        plain = (bool, int, float, str, type(None))
+        return cls.create(**{k: v for k, v in names.items() if isinstance(v, plain) and not k.startswith("_")})
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes this run this run: all parameters, but of the places only the name of one's own data."""
+        own_data = Path(self.source_folder()).name if self.dataset == "folder" else ""
+        return self.model_dump(exclude=self.PLACES) | {"data_folder": own_data}
+
+    def source_folder(self) -> str:
+        """Return the folder of images that was asked for: the parameter, else `$SMALLBATCH_DATA_FOLDER`."""
+        return self.data_folder or os.environ.get("SMALLBATCH_DATA_FOLDER", "")
+
+    def run_id(self) -> str:
+        """Return a stable, readable name: batch size, seed and a hash of what differs from the defaults.
+
+        Leaving the defaults out keeps the names of old runs valid when a later version adds a parameter.
+        """
+        changed = {k: v for k, v in self.identity().items() if v != type(self).model_fields[k].default}
+        digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
+        return f"b{self.batch_size}-s{self.seed}-{digest[:8]}"
+
+    def as_table(self) -> pd.DataFrame:
+        """Return name, value and unit of each parameter, for display in a notebook."""
+        rows = [
+            {"parameter": name, "value": str(getattr(self, name)), "unit": _unit(field)}
+            for name, field in type(self).model_fields.items()
+            if name not in self.PLACES
+        ]
+        return pd.DataFrame(rows).set_index("parameter")
+
+    @classmethod
+    def reference(cls) -> pd.DataFrame:
+        """Return the parameter reference: name, default, what is allowed, unit and meaning."""
+        rows = [
+            {
+                "parameter": name,
+                "default": repr(field.default),
+                "allowed": _allowed(name, field),
+                "unit": _unit(field),
+                "meaning": field.description,
+            }
+            for name, field in cls.model_fields.items()
+        ]
+        return pd.DataFrame(rows).set_index("parameter")
+
+
+def _unit(field) -> str:
+    return (field.json_schema_extra or {}).get("unit", "")
+
+
+def _allowed(name: str, field) -> str:
+    special = {
+        "dataset": "digits, clothing, folder, tfds:<name>",
+        "width": ", ".join(map(str, WIDTHS)),
+        "depth": ", ".join(map(str, DEPTHS)),
+    }
+    if name in special:
+        return special[name]
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(get_args(field.annotation))
+    kinds = {int: "whole number", float: "number", str: "text", bool: "True or False", type(None): "None"}
+    kind = " or ".join(kinds[t] for t in get_args(field.annotation) or (field.annotation,))
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    bounds = [f"{sign} {getattr(m, key)}" for m in field.metadata for key, sign in signs.items() if hasattr(m, key)]
+    return ", ".join([kind, *bounds])
+
+
+def _refuse_unknown_names(parameters: dict[str, Any]) -> None:
+    known = list(RunConfig.model_fields)
+    for name, value in parameters.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]}? " if close else ""
+            raise ParameterError(f"{name} = {value!r}: there is no such parameter. {hint}Allowed: {', '.join(known)}")
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """Return one line for one pydantic error: the parameter, its value and what is allowed."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    allowed = _allowed(name, RunConfig.model_fields[name])
+    value = error["input"]
+    line = f"{name} = {value!r} is not allowed. Allowed: {allowed}"
+    if isinstance(value, str) and _looks_like_number(value):
+        line += " (the value is text, not a number; in YAML write 1.0e-5, since 1e-5 is read as text)"
+    return line
+
+
+def _looks_like_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,21 @@
+"""Errors that a user can cause, and so has to understand: one clear message instead of a stack trace."""
+
+
+class UserError(ValueError):
+    """A parameter, study file or data folder that cannot be used; says what is wrong and what is allowed."""
+
+    def _render_traceback_(self):
+        # IPython asks an exception for this: notebooks then show (and papermill reports) the message alone.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ParameterError(UserError):
+    """A parameter is misspelt, of the wrong type or out of range."""
+
+
+class StudyError(UserError):
+    """A study file cannot be read or does not describe runs."""
+
+
+class DataError(UserError):
+    """A data set is missing, incomplete or damaged."""
