@@ -1,0 +1,39 @@
+# make book            train the study `quick` (or STUDY=name) and build the book
+# make test            run the tests
+# make study STUDY=x   train studies/x.yaml without building the book
+# make lock            write requirements.txt anew from pyproject.toml
+STUDY ?= quick
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -eo pipefail -c
+.PHONY: book study test lint lock clean
+
+book: .venv/installed
+	@.venv/bin/python workflow/stages.py book $(STUDY)
+
+study: .venv/installed
+	@.venv/bin/python workflow/stages.py study $(STUDY)
+
+test: .venv/installed
+	@.venv/bin/python -m ruff check .
+	@.venv/bin/python -m pytest $(PYTEST)
+
+lint: .venv/installed
+	@.venv/bin/python -m ruff format . && .venv/bin/python -m ruff check --fix .
+
+# The stamp is written last, so an interrupted installation starts again.
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed, this is %d.%d; name another one with: make PYTHON=/path/to/python3.12" % v)'
+	@echo "Installing the packages of requirements.txt into .venv (about 4 GB, some minutes) ..."
+	@start=$$(date +%s); \
+	$(PYTHON) -m venv .venv; \
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	echo "installed in $$(( $$(date +%s) - start )) s" | tee .venv/installed
+
+lock:
+	uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-find-links \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf _build logs .snakemake

@@ -1,0 +1,101 @@
+"""One run of a study: `python -m smallbatch.execute <study> <run>` executes its notebook with papermill.
+
+The executed copy is written below `logs/`, where it stays if it fails, so that its traceback can be read.
+"""
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import papermill
+
+from smallbatch.config import RunConfig
+from smallbatch.errors import UserError
+from smallbatch.paths import in_project
+from smallbatch.results import read_record
+from smallbatch.study import Study, load_study
+
+
+def log_path(study: str, run: str) -> Path:
+    """Return where the executed notebook of a run is kept."""
+    return in_project("logs") / study / f"{run}.ipynb"
+
+
+def notebook_parameters(config: RunConfig) -> dict:
+    """Return what a notebook has to be told: the parameters that differ from the defaults, which stand in it."""
+    return {k: v for k, v in config.model_dump().items() if v != RunConfig.model_fields[k].default}
+
+
+def execute(study: Study, run: str) -> bool:
+    """Train one run unless its record is there; return whether the record is there now."""
+    log = log_path(study.name, run)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(log.with_suffix(".lock"), run):
+        # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
+        if read_record(study.folder / "runs" / run):
+            return True
+        try:
+            with _stderr_to(log.with_suffix(".stderr")):
+                papermill.execute_notebook(
+                    in_project("notebooks/retrain.ipynb"),
+                    log,
+                    parameters=notebook_parameters(study.runs[run]),
+                    progress_bar=False,
+                    stdout_file=sys.stdout,
+                    cwd=in_project("."),
+                )
+        except papermill.exceptions.PapermillExecutionError as error:
+            reason = "\n".join(error.traceback[-1:]) or f"{error.ename}: {error.evalue}"
+            print(f"run {run} failed: {reason}\nIts notebook is kept: {_shown(log)}", file=sys.stderr, flush=True)
+            return False
+    done = sum(read_record(study.folder / "runs" / name) is not None for name in study.runs)
+    print(f"run {run} finished: {done} of {len(study.runs)} runs done", flush=True)
+    return True
+
+
+@contextlib.contextmanager
+def _only_one(lock: Path, run: str) -> Iterator[None]:
+    """Hold a lock that the system releases when this process ends, however it ends."""
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"run {run} is being trained by another process; waiting for it", flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _stderr_to(path: Path) -> Iterator[None]:
+    """Send what this process and its kernel write to stderr into a file: start-up messages of the frameworks."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with path.open("w") as stream:
+        os.dup2(stream.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _shown(path: Path) -> Path:
+    root = in_project(".")
+    return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def main(arguments: list[str]) -> int:
+    """Execute one run of a study; return the exit status."""
+    name, run = arguments
+    try:
+        return 0 if execute(load_study(name), run) else 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,126 @@
+"""Inception-ResNet-v2 (Szegedy et al. 2017) as `keras.applications` publishes it, whole or in miniature.
+
+The published network is cloned layer by layer: `width` scales the filters of every convolution, `depth` leaves
+residual blocks out. With both at 1.0 the clone is exactly the published network. Nothing here knows the data.
+"""
+
+import difflib
+import re
+import warnings
+from pathlib import Path
+
+import keras
+
+from smallbatch.config import RunConfig
+from smallbatch.errors import ParameterError
+
+BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
+
+
+def build(config: RunConfig, n_classes: int) -> keras.Model:
+    """Return the network with its classifier: images (n, side, side, 3) with values 0-255 to logits (n, n_classes).
+
+    Raises `ParameterError` where `weights` or `trainable` do not fit.
+    """
+    network = inception_resnet_v2(config.image_size, config.width, config.depth, config.batch_norm_momentum)
+    images = keras.Input((config.image_size, config.image_size, 3), name="images")
+    # The published preprocessing: values from -1 to 1.
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
+    logits = keras.layers.Dense(n_classes, name="logits")(network(scaled))
+    model = keras.Model(images, logits, name="classifier")
+    _load_weights(model, network, config.weights)
+    _choose_trainable(network, config.trainable)
+    return model
+
+
+def inception_resnet_v2(
+    image_size: int, width: float = 1.0, depth: float = 1.0, batch_norm_momentum: float = 0.99
+) -> keras.Model:
+    """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
+    published = _published(image_size, weights=None)
+
+    def clone(layer):
+        parameters = layer.get_config()
+        if isinstance(layer, keras.layers.Conv2D):
+            parameters["filters"] = int(parameters["filters"] * width)
+        if isinstance(layer, keras.layers.BatchNormalization):
+            parameters["momentum"] = batch_norm_momentum
+        return type(layer).from_config(parameters)
+
+    def call(layer, *args, **kwargs):
+        # A block that is left out hands its input on; its branches then lead nowhere and fall away.
+        name = _block_end(layer, args)
+        if name and not _is_kept(name, depth):
+            return args[0][0] if isinstance(args[0], list) else args[0]
+        return layer(*args, **kwargs)
+
+    return keras.models.clone_model(published, clone_function=clone, call_function=call)
+
+
+def _published(image_size: int, weights: str | None) -> keras.Model:
+    return keras.applications.InceptionResNetV2(
+        include_top=False, weights=weights, input_shape=(image_size, image_size, 3), pooling="avg"
+    )
+
+
+def _block_end(layer, args) -> str | None:
+    """Return the block (`block35_3`) whose addition or last activation this layer is; None for all others."""
+    if type(layer).__name__ == "CustomScaleLayer":
+        # The addition itself has no telling name, but the convolution that feeds it has.
+        return args[0][1]._keras_history.operation.name.removesuffix("_conv")
+    if re.fullmatch(r"block\d+_\d+_ac", layer.name):
+        return layer.name.removesuffix("_ac")
+    return None
+
+
+def _is_kept(block: str, depth: float) -> bool:
+    kind, number = block.split("_")
+    n_kept = round(BLOCKS[kind] * depth)
+    # The very last block differs from the others (no scaling, no activation), so every miniature ends with it.
+    if kind == "block8":
+        return int(number) < n_kept or int(number) == BLOCKS[kind]
+    return int(number) <= n_kept
+
+
+def _load_weights(model: keras.Model, network: keras.Model, weights: str) -> None:
+    if weights == "none":
+        return
+    if weights == "imagenet":
+        network.set_weights(_imagenet(network.input_shape[1]).get_weights())
+        return
+    if not Path(weights).is_file():
+        raise ParameterError(f"weights = {weights!r}: there is no such file. Allowed: none, imagenet, or a file")
+    # Keras saves a whole model as *.weights.h5; the published files of the network alone are *.h5.
+    target = model if weights.endswith(".weights.h5") else network
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns where a part of the model is not in the file, and leaves it at random.
+            warnings.simplefilter("error")
+            target.load_weights(weights)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        raise ParameterError(f"weights = {weights!r} does not fit this network: {error}") from None
+
+
+def _imagenet(image_size: int) -> keras.Model:
+    try:
+        return _published(image_size, weights="imagenet")
+    except Exception as error:  # Keras raises a bare Exception where the download fails
+        raise ParameterError(
+            f"weights = 'imagenet' cannot be downloaded here ({error}). Download "
+            "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5 on another machine and give the file "
+            "as weights, or use weights = 'none'"
+        ) from None
+
+
+def _choose_trainable(network: keras.Model, trainable: str) -> None:
+    if trainable == "all":
+        return
+    names = [layer.name for layer in network.layers]
+    if trainable != "head" and trainable not in names:
+        close = ", ".join(difflib.get_close_matches(trainable, names, n=3)) or ", ".join(names[:3])
+        raise ParameterError(
+            f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head, or a layer such as {close}"
+        )
+    first = len(names) if trainable == "head" else names.index(trainable)
+    for layer in network.layers[:first]:
+        layer.trainable = False

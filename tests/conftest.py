@@ -1,0 +1,94 @@
+"""Shared by all tests: a cache of its own, tiny images, and a copy of the repository to run the workflow in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch, tmp_path):
+    monkeypatch.delenv("SMALLBATCH_DATA_FOLDER", raising=False)
+    monkeypatch.setenv("SMALLBATCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def image_tree(tmp_path):
+    """A folder data set of two classes, bright and dark, with 6/2/2 images of 40x30 pixels per class."""
+    generator = np.random.default_rng(0)
+    for split, n in (("train", 6), ("validation", 2), ("test", 2)):
+        for name, level in (("bright", 200), ("dark", 40)):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for i in range(n):
+                pixels = np.clip(level + generator.normal(0, 10, (30, 40, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.jpg")
+    return tmp_path / "images"
+
+
+# Small for testing: real training of the network's smallest miniature, a few seconds a run after start-up.
+TINY = """
+title: Tiny study
+description: For the tests.
+defaults: {dataset: digits, n_train: 40, image_size: 107, width: 0.125, depth: 0.1, epochs: 2}
+experiments:
+  batch_size:
+    grid:
+      batch_size: [4, 20]
+      seed: [0, 1]
+showcase: {batch_size: 20, seed: 0}
+"""
+
+
+class Copy:
+    """A copy of the repository as a fresh clone would have it, with the study `tiny` added."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.environment = os.environ | {
+            "PYTHONPATH": str(folder),
+            "SMALLBATCH_CACHE": str(folder / ".cache"),
+            "CORES": "2",
+        }
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        for name in listed.stdout.splitlines():
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / "studies" / "tiny.yaml").write_text(TINY)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "workflow/stages.py", *arguments]
+
+    def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
+        """Run a stage command to its end."""
+        return subprocess.run(
+            self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True,
+            timeout=timeout, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """A copy in which the book was built from the study `tiny`, with the finished command."""
+    copy = Copy(tmp_path_factory.mktemp("built"))
+    copy.done = copy.run("book", "tiny")
+    assert copy.done.returncode == 0, copy.done.stdout + copy.done.stderr
+    return copy
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A fresh copy of the repository, nothing trained."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    return Copy(folder)

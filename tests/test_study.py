@@ -1,0 +1,62 @@
+"""Study files: grids into runs, shared runs once, mistakes named before anything is trained."""
+
+import pytest
+
+from smallbatch.errors import StudyError
+from smallbatch.study import load_study, parse_study
+
+TWO = """
+title: Two experiments
+defaults: {n_train: 64, epochs: 2}
+experiments:
+  sizes:
+    grid: {batch_size: [4, 32], seed: [0, 1]}
+  rates:
+    fixed: {batch_size: 32}
+    grid: {learning_rate: [0.01, 0.1], seed: [0, 1]}
+showcase: {batch_size: 4, seed: 1}
+"""
+
+
+def test_a_run_that_two_experiments_share_is_one_run():
+    study = parse_study("two", TWO)
+    # sizes: 2 x 2; rates: 2 x 2, of which learning rate 0.01 (the default) at 32 is in sizes already.
+    assert len(study.experiments["sizes"]) == len(study.experiments["rates"]) == 4
+    assert len(study.runs) == 6
+    assert study.runs[study.showcase].batch_size == 4 and study.runs[study.showcase].seed == 1
+    assert {config.record_folder for config in study.runs.values()} == {"results/two"}
+    assert {config.n_train for config in study.runs.values()} == {64}
+
+
+def test_seeds_complete_one_after_the_other():
+    seeds = [config.seed for config in parse_study("two", TWO).runs.values()]
+    assert seeds[:4] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("batch_size: [4, 32]", "batch_sise: [4, 32]", r"experiment 'sizes': batch_sise = 4.*Did you mean batch_size"),
+        ("[0.01, 0.1]", "[1e-5]", r"experiment 'rates': learning_rate = '1e-5'.*1\.0e-5"),
+        ("batch_size: [4, 32]", "batch_size: [0]", r"batch_size = 0 is not allowed"),
+        ("batch_size: [4, 32]", "batch_size: [128]", r"batch_size = 128 is larger than the training set"),
+        ("batch_size: [4, 32]", "batch_size: 4", r"batch_size.*list"),
+        ("title: Two", "titel: Two", r"titel"),
+        ("seed: 1}", "seed: 7}", r"showcase.*no run"),
+        ("experiments:", "experiments: [", r"not YAML"),
+    ],
+)
+def test_a_bad_study_is_refused_with_its_reason(old, new, message):
+    with pytest.raises(StudyError, match=message):
+        parse_study("two", TWO.replace(old, new, 1))
+
+
+def test_a_missing_study_file_names_those_there_are():
+    with pytest.raises(StudyError, match=r"studies/nothing.yaml. Allowed: .*quick"):
+        load_study("nothing")
+
+
+def test_the_quick_study_covers_the_batch_sizes_of_the_question():
+    study = load_study("quick")
+    assert sorted({config.batch_size for config in study.runs.values()}) == [1, 2, 4, 8, 16, 32]
+    assert {config.image_size >= 107 for config in study.runs.values()} == {True}

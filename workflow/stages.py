@@ -1,0 +1,186 @@
+"""What `make study` and `make book` do, stage by stage: train what is missing, gather, publish, build, say times.
+
+    python workflow/stages.py study quick
+    python workflow/stages.py book quick
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+
+from smallbatch import data, results
+from smallbatch.errors import UserError
+from smallbatch.execute import log_path
+from smallbatch.study import Study, load_study
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+STAMP = ROOT / "_build" / "built-from"
+ONE_RUN = ROOT / "book" / "one-run.ipynb"
+times: dict[str, float] = {}
+
+
+@contextmanager
+def stage(name: str):
+    """Time a stage and keep it for the summary."""
+    start = time.perf_counter()
+    yield
+    times[name] = time.perf_counter() - start
+
+
+def train(study: Study) -> bool:
+    """Train the runs that have no record yet, side by side as cores allow; return whether all have one now."""
+    for config in study.runs.values():
+        data.check(config)
+    with _only_study(study):
+        missing = _missing(study)
+        print(f"Study {study.name}: {len(study.runs)} runs, {len(study.runs) - len(missing)} done, "
+              f"{len(missing)} to do", flush=True)  # fmt: skip
+        if missing:
+            _snakemake(study)
+    return not _missing(study)
+
+
+def _missing(study: Study) -> list[str]:
+    return [run for run in study.runs if results.read_record(study.folder / "runs" / run) is None]
+
+
+def _snakemake(study: Study) -> None:
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--config", f"study={study.name}",
+        "--cores", os.environ.get("CORES", "all"), "--keep-going", "--rerun-incomplete",
+        # Time stamps mean nothing in a fresh clone: a run is done if its record exists. Our own lock (below)
+        # replaces Snakemake's, which would have to be removed by hand after a kill.
+        "--rerun-triggers", "mtime", "--nolock",
+        "--quiet", "all",  # each run says itself how it goes
+    ]  # fmt: skip
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=_held, check=False)
+
+
+_held: list[int] = []
+
+
+@contextmanager
+def _only_study(study: Study):
+    """Let one process at a time train a study; a second one waits, then finds the runs done.
+
+    Snakemake inherits the lock, so one that outlived a killed `make` still holds it.
+    """
+    path = ROOT / "logs" / f"{study.name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Study {study.name} is being trained by another process; waiting for it.", flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        _held.append(stream.fileno())
+        try:
+            yield
+        finally:
+            _held.clear()
+
+
+def gather(study: Study) -> int:
+    """Write the study's tables and keep its showcase notebook beside them; return how many runs have a record."""
+    runs, _ = results.gather(study.folder, list(study.runs), study.experiments)
+    log = log_path(study.name, study.showcase)
+    target = study.folder / "one-run.ipynb"
+    if log.is_file() and study.showcase in list(runs.get("run", [])):
+        _write_if_changed(target, nbformat.writes(_clean(nbformat.read(log, as_version=4))))
+    return len(runs)
+
+
+def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop what only concerns this machine: papermill's paths and times, and frameworks' messages on stderr."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return notebook
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def build(study: Study) -> bool:
+    """Build the book from the study's tables, unless it was built from exactly these files; return success."""
+    notebook = study.folder / "one-run.ipynb"
+    if not notebook.is_file():
+        print(f"results/{study.name}/one-run.ipynb is missing: the run {study.showcase} has to be trained first "
+              f"(delete results/{study.name}/runs/{study.showcase} and run make book again)", file=sys.stderr)  # fmt: skip
+        return False
+    _write_if_changed(ONE_RUN, notebook.read_text())
+    digest = _digest(study)
+    if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():
+        print("The book is up to date.", flush=True)
+        return True
+    # Sphinx would keep pages and numbers of another study: build from nothing.
+    shutil.rmtree(ROOT / "_build", ignore_errors=True)
+    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", "-n", "-W", "--keep-going", "."]
+    environment = os.environ | {"SMALLBATCH_STUDY": study.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+        print("The book could not be built without warnings; they are listed above.", file=sys.stderr)
+        return False
+    STAMP.write_text(digest)
+    return True
+
+
+def _digest(study: Study) -> str:
+    """Return a hash of all that the book is made from."""
+    files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "studies" / f"{study.name}.yaml"]
+    files += [study.folder / name for name in ("runs.csv", "history.csv", "one-run.ipynb")]
+    for folder in ("book", "smallbatch"):
+        files += (f for f in (ROOT / folder).rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    digest = hashlib.sha256(study.name.encode())
+    for file in sorted(files):
+        digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def main(command: str, name: str) -> int:
+    """Run the stages of a command; return the exit status."""
+    os.chdir(ROOT)
+    try:
+        study = load_study(name)
+        with stage("training"):
+            complete = train(study)
+        with stage("gathering"):
+            n_done = gather(study)
+    except UserError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    if not complete:
+        print(f"{len(study.runs) - n_done} of {len(study.runs)} runs of study {name} failed; see the messages above. "
+              "The others are kept, and the same command tries the failed ones again.", file=sys.stderr)  # fmt: skip
+        return 1
+    if command == "book":
+        with stage("building"):
+            if not build(study):
+                return 1
+    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in times.items()))
+    if command == "book":
+        print(f"Open {HTML / 'index.html'}")
+    else:
+        print(f"Tables: results/{name}/runs.csv and history.csv")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("study", "book"):
+        sys.exit("usage: python workflow/stages.py study|book STUDY")
+    sys.exit(main(*sys.argv[1:]))
