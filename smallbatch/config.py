@@ -105,9 +105,7 @@ class RunConfig(BaseModel):
     batch_norm_momentum: float = _parameter(
         0.99, "Share of the moving averages that batch norm keeps at each step.", ge=0, lt=1
     )
-    seed: int = _parameter(
-        0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31
-    )
+    seed: int = _parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
     threads: int = _parameter(
         1, "Processor threads of the run. More may round sums differently; a GPU ignores it.", "threads", ge=1
     )

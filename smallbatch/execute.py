@@ -49,7 +49,11 @@ def execute(study: Study, run: str) -> bool:
                 )
         except papermill.exceptions.PapermillExecutionError as error:
             reason = "\n".join(error.traceback[-1:]) or f"{error.ename}: {error.evalue}"
-            print(f"run {run} failed: {reason}\nIts notebook is kept: {_shown(log)}", file=sys.stderr, flush=True)
+            print(
+                f"run {run} failed: {reason}\nIts notebook is kept: {_shown(log)}",
+                file=sys.stderr,
+                flush=True,
+            )
             return False
     done = sum(read_record(study.folder / "runs" / name) is not None for name in study.runs)
     print(f"run {run} finished: {done} of {len(study.runs)} runs done", flush=True)

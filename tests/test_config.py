@@ -56,7 +56,14 @@ def test_side_of_the_last_map(image_size, side):
 
 
 def test_a_notebooks_misspelt_name_is_an_error_though_papermill_only_warns():
-    names = {"batch_size": 4, "seed": 1, "_i1": "text of a cell", "RunConfig": RunConfig, "In": [], "exit": object()}
+    names = {
+        "batch_size": 4,
+        "seed": 1,
+        "_i1": "text of a cell",
+        "RunConfig": RunConfig,
+        "In": [],
+        "exit": object(),
+    }
     assert RunConfig.from_notebook(names).batch_size == 4
     with pytest.raises(ParameterError, match="batch_sise"):
         RunConfig.from_notebook(names | {"batch_sise": 8})

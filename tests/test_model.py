@@ -25,7 +25,8 @@ def test_at_full_size_it_is_exactly_the_published_network():
     generator = np.random.default_rng(0)
     # Statistics and biases other than 0 and 1, so that a layer left out or swapped would show.
     weights = [
-        w + generator.uniform(0.0, 0.2, w.shape).astype("float32") if w.ndim == 1 else w for w in published.get_weights()
+        w + generator.uniform(0.0, 0.2, w.shape).astype("float32") if w.ndim == 1 else w
+        for w in published.get_weights()
     ]
     published.set_weights(weights)
     ours.set_weights(weights)

@@ -36,7 +36,11 @@ def test_seeds_complete_one_after_the_other():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("batch_size: [4, 32]", "batch_sise: [4, 32]", r"experiment 'sizes': batch_sise = 4.*Did you mean batch_size"),
+        (
+            "batch_size: [4, 32]",
+            "batch_sise: [4, 32]",
+            r"experiment 'sizes': batch_sise = 4.*Did you mean batch_size",
+        ),
         ("[0.01, 0.1]", "[1e-5]", r"experiment 'rates': learning_rate = '1e-5'.*1\.0e-5"),
         ("batch_size: [4, 32]", "batch_size: [0]", r"batch_size = 0 is not allowed"),
         ("batch_size: [4, 32]", "batch_size: [128]", r"batch_size = 128 is larger than the training set"),

@@ -28,7 +28,12 @@ def data():
 def network():
     keras.utils.set_random_seed(0)
     return keras.Sequential(
-        [keras.Input((4, 4, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)]
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
     )
 
 
@@ -114,7 +119,8 @@ def test_an_exploding_loss_ends_the_run_as_diverged(data):
 
 
 @pytest.mark.parametrize(
-    ("loss", "diverged"), [(0.0, False), (2.3, False), (999.0, False), (1e3, True), (math.inf, True), (math.nan, True)]
+    ("loss", "diverged"),
+    [(0.0, False), (2.3, False), (999.0, False), (1e3, True), (math.inf, True), (math.nan, True)],
 )
 def test_which_losses_count_as_diverged(loss, diverged):
     callback = training.StopOnDivergence()

@@ -1,7 +1,7 @@
 """What `make study` and `make book` do, stage by stage: train what is missing, gather, publish, build, say times.
 
-    python workflow/stages.py study quick
-    python workflow/stages.py book quick
+python workflow/stages.py study quick
+python workflow/stages.py book quick
 """
 
 import fcntl
@@ -121,8 +121,11 @@ def build(study: Study) -> bool:
     """Build the book from the study's tables, unless it was built from exactly these files; return success."""
     notebook = study.folder / "one-run.ipynb"
     if not notebook.is_file():
-        print(f"results/{study.name}/one-run.ipynb is missing: the run {study.showcase} has to be trained first "
-              f"(delete results/{study.name}/runs/{study.showcase} and run make book again)", file=sys.stderr)  # fmt: skip
+        print(
+            f"results/{study.name}/one-run.ipynb is missing: the notebook of run {study.showcase}. Delete "
+            f"results/{study.name}/runs/{study.showcase} and run make book again to train it anew",
+            file=sys.stderr,
+        )
         return False
     _write_if_changed(ONE_RUN, notebook.read_text())
     digest = _digest(study)

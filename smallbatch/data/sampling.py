@@ -10,9 +10,7 @@ def stratified_subset(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
         return np.arange(n)
     generator = np.random.default_rng([seed, 1])
     counts = _proportional_counts(np.bincount(labels), n)
-    chosen = [
-        generator.permutation(np.flatnonzero(labels == label))[:count] for label, count in enumerate(counts)
-    ]
+    chosen = [generator.permutation(np.flatnonzero(labels == label))[:count] for label, count in enumerate(counts)]
     return np.sort(np.concatenate(chosen))
 
 

@@ -1,0 +1,115 @@
+"""The rendered pages as a reader meets them: in a browser, wide and narrow, with numbers equal to the records."""
+
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+PAGES = ("index", "one-run", "sweep", "run-it-yourself", "references")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    executable = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if executable is None:
+        assert not os.environ.get("CI"), "CI has to install chromium"
+        pytest.skip("no Chromium on this machine: the pages are not opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser, html, name, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.route(re.compile(r"^https?://"), lambda route: route.abort())  # read without any outside host
+    page.goto((html / "book" / f"{name}.html").as_uri())
+    return page
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_has_no_broken_image_and_fits_the_window(built, browser, name, width):
+    page = open_page(browser, built.folder / "_build/html", name, width)
+    broken = page.evaluate(
+        "[...document.querySelectorAll('article img')].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+    )
+    assert broken == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    text = page.inner_text("article")
+    for noise in ("Traceback", "WARNING", "I0000", "oneDNN", "cuda_platform", "DeprecationWarning", "nan %"):
+        assert noise not in text
+    assert (
+        page.evaluate("[...document.querySelectorAll('article img')].every(i => i.alt.length > 20)")
+        or name == "one-run"
+    )
+    page.close()
+
+
+class Links(HTMLParser):
+    """Collects the addresses and anchors of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.anchors = [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.links += [attributes[key] for key in ("href", "src") if attributes.get(key)]
+        self.anchors |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+
+
+def test_every_internal_link_leads_somewhere(built):
+    html = built.folder / "_build/html"
+    pages = {path: Links(path.read_text()) for path in [html / "index.html", *(html / "book").glob("*.html")]}
+    dead = []
+    for path, page in pages.items():
+        for link in page.links:
+            if re.match(r"[a-z]+:|//", link) or (link.startswith("#") and link[1:] in page.anchors | {""}):
+                continue
+            file, _, anchor = link.split("?")[0].partition("#")
+            target = (path.parent / file).resolve() if file else path
+            if not target.is_file() or (anchor and target in pages and anchor not in pages[target].anchors):
+                dead.append(f"{path.name}: {link}")
+    assert dead == []
+
+
+def test_numbers_on_the_page_are_those_of_the_records(built, browser):
+    page = open_page(browser, built.folder / "_build/html", "sweep", 1280)
+    text = re.sub(r"\s+", " ", page.inner_text("article"))
+    runs = pd.read_csv(built.folder / "results/tiny/runs.csv")
+    error = 100 * (1 - runs.groupby("batch_size")["moving_test_accuracy"].mean())
+    gap = 100 * (runs["moving_train_accuracy"] - runs["moving_test_accuracy"]).groupby(runs["batch_size"]).mean()
+    assert f"the test error is {error[4]:.1f} % at batch size 4 and {error[20]:.1f} % at batch size 20" in text
+    assert f"it is lowest, {error.min():.1f} %, at batch size {error.idxmin()}" in text
+    assert f"the mean gap is {gap[4]:.1f} points at batch size 4 and {gap[20]:.1f} points at 20" in text
+    assert "The 4 runs differ in the batch size and in 2 seeds" in text
+    for run in runs.itertuples():
+        assert f"{run.run}" in text and f"{run.moving_test_accuracy:.3f}" in text
+    page.close()
+
+
+def test_the_executed_notebook_is_shown_with_its_curves_and_its_record(built, browser):
+    page = open_page(browser, built.folder / "_build/html", "one-run", 1280)
+    text = page.inner_text("article")
+    assert "epoch 2 of 2" in text and "model.fit(" in text
+    assert page.locator("article .cell_output img").count() == 2
+    showcase = pd.read_csv(built.folder / "results/tiny/runs.csv").set_index(["batch_size", "seed"]).loc[(20, 0)]
+    assert showcase["run"] in text
+    page.close()
+
+
+def test_every_parameter_is_explained(built, browser):
+    from smallbatch.config import RunConfig
+
+    page = open_page(browser, built.folder / "_build/html", "run-it-yourself", 1280)
+    cells = page.locator("article table tr td:first-child").all_inner_texts()
+    assert cells == list(RunConfig.model_fields)
+    page.close()

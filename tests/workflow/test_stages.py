@@ -1,0 +1,126 @@
+"""`make study` and `make book` end to end on a tiny study: resumed after a kill, idle when nothing changed."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+
+from smallbatch import results
+from tests.conftest import TINY
+
+pytestmark = pytest.mark.slow
+
+
+def records(copy, study="tiny"):
+    folder = copy.folder / "results" / study / "runs"
+    found = {f.name: results.read_record(f) for f in folder.iterdir() if not f.name.startswith(".")}
+    return {name: record for name, record in found.items() if record}
+
+
+def metrics(copy):
+    return {name: (record["metrics"], record["steps"]) for name, record in records(copy).items()}
+
+
+def test_the_book_is_built_from_runs_of_its_own(built):
+    assert "Study tiny: 4 runs, 0 done, 4 to do" in built.done.stdout
+    assert "epoch 2 of 2" in built.done.stdout and "4 of 4 runs done" in built.done.stdout
+    assert built.done.stdout.rstrip().endswith("_build/html/index.html")
+    assert (built.folder / "_build/html/index.html").is_file()
+    assert "training" in built.done.stdout and "building" in built.done.stdout
+    assert len(records(built)) == 4
+    runs = pd.read_csv(built.folder / "results/tiny/runs.csv")
+    assert set(runs["run"]) == set(records(built))
+
+
+def test_nothing_is_done_twice(built):
+    before = {f: f.stat().st_mtime_ns for f in (built.folder / "results/tiny").rglob("*") if f.is_file()}
+    start = time.monotonic()
+    again = built.run("book", "tiny")
+    assert again.returncode == 0 and time.monotonic() - start < 60
+    assert "4 done, 0 to do" in again.stdout and "epoch" not in again.stdout
+    assert "The book is up to date." in again.stdout
+    assert before == {f: f.stat().st_mtime_ns for f in (built.folder / "results/tiny").rglob("*") if f.is_file()}
+
+
+def test_published_records_count_as_done_whatever_their_times(built, copy):
+    source, target = built.folder / "results/tiny", copy.folder / "results/tiny"
+    subprocess.run(["cp", "-r", str(source), str(target)], check=True)
+    for file in target.rglob("*"):
+        os.utime(file, (0, 0))
+    done = copy.run("study", "tiny")
+    assert done.returncode == 0 and "4 done, 0 to do" in done.stdout
+
+
+@pytest.mark.parametrize("victims", ["all", "parent"])
+def test_a_killed_study_goes_on_and_ends_with_the_same_records(built, copy, victims):
+    log = (copy.folder / "log").open("w")
+    process = subprocess.Popen(
+        copy.command("study", "tiny"), cwd=copy.folder, env=copy.environment, stdout=log, stderr=log,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: "finished: " in (copy.folder / "log").read_text())
+    done_before = records(copy)
+    if victims == "all":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()  # Snakemake and its jobs go on
+    process.wait()
+    again = copy.run("study", "tiny")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert metrics(copy) == metrics(built)
+    after = records(copy)
+    assert all(after[name] == record for name, record in done_before.items())
+    if victims == "parent":
+        assert "is being trained by another process; waiting for it" in again.stdout
+        assert "epoch" not in again.stdout  # the orphans finished; nothing was trained twice
+
+
+def wait_for(condition, seconds=300):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+
+
+def test_a_failed_run_is_named_its_notebook_kept_and_the_others_go_on(copy, image_tree):
+    from tests.data.test_data import damage
+
+    damage(image_tree, "corrupt")
+    own = f"""experiments:
+  own:
+    fixed: {{dataset: folder, n_train: 12, data_folder: {image_tree}}}
+    grid: {{batch_size: [4]}}"""
+    study = TINY.replace("experiments:", own).replace("seed: [0, 1]", "seed: [0]")
+    (copy.folder / "studies/mixed.yaml").write_text(study)
+    done = copy.run("study", "mixed")
+    assert done.returncode == 1
+    assert "cannot be read as an image" in done.stderr and "1 of 3 runs of study mixed failed" in done.stderr
+    kept = done.stderr.split("Its notebook is kept: ")[1].splitlines()[0]
+    assert "cannot be read as an image" in (copy.folder / kept).read_text()
+    assert len(records(copy, "mixed")) == 2
+    assert len(pd.read_csv(copy.folder / "results/mixed/runs.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("batch_size: [4, 20]", "batch_sise: [4]", "Did you mean batch_size?"),
+        ("batch_size: [4, 20]", "batch_size: [4000]", "batch_size = 4000 is larger than the training set"),
+        (
+            "dataset: digits",
+            "dataset: folder, data_folder: /none",
+            "data_folder = '/none': there is no such folder",
+        ),
+        ("epochs: 2", "learning_rate: 1e-5", "in YAML write 1.0e-5"),
+    ],
+)
+def test_a_mistake_in_a_study_ends_it_before_any_training(copy, old, new, message):
+    (copy.folder / "studies/bad.yaml").write_text(TINY.replace(old, new))
+    start = time.monotonic()
+    done = copy.run("book", "bad")
+    assert done.returncode == 1 and time.monotonic() - start < 30
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not (copy.folder / "results/bad").exists()
