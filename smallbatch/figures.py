@@ -73,7 +73,7 @@ def error_by_batch_size(runs: pd.DataFrame) -> plt.Figure:
         _dots_and_mean(axis, part, "error", colour, marker, split)
     axis.set(xlabel="Batch size (images per step)", ylabel="Error after training")
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.08 * table["error"].max() or 1)
     axis.legend()
     _batch_size_axis(axis, runs["batch_size"])
     return figure

@@ -1,5 +1,6 @@
 """Training as Keras does it: `fit` with SGD and momentum, a budget in epochs or steps, divergence caught."""
 
+import math
 import os
 import time
 
@@ -146,28 +147,44 @@ def _prepare_tensorflow(threads: int) -> None:
 
 
 def scaled_learning_rate(config: RunConfig) -> float:
-    """Return the learning rate at this batch size by the chosen rule (linear: Goyal et al. 2017; none: as given)."""
+    """Return the learning rate at this batch size by the chosen rule.
+
+    Linear: Goyal et al. 2017, section 2.1.
+    """
     ratio = config.batch_size / config.reference_batch_size
-    return config.learning_rate * {"none": 1.0, "linear": ratio, "sqrt": ratio**0.5}[config.learning_rate_scaling]
+    factors = {"none": 1.0, "linear": ratio, "sqrt": ratio**0.5}
+    return config.learning_rate * factors[config.learning_rate_scaling]
 
 
 def compile_model(model: keras.Model, config: RunConfig) -> None:
     """Compile for classification by logits with SGD and momentum."""
+    learning_rate = scaled_learning_rate(config)
     model.compile(
-        optimizer=keras.optimizers.SGD(scaled_learning_rate(config), momentum=config.momentum),
+        optimizer=keras.optimizers.SGD(learning_rate, config.momentum),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
 
 
 def fit(model: keras.Model, data: Data, config: RunConfig) -> tuple[list[dict], bool]:
-    """Train within the budget, validating after each epoch; return the history's rows and whether it diverged."""
+    """Train within the budget, validating after each epoch.
+
+    Returns the rows of the history and whether the run diverged.
+    """
     train = Batches(data.train, config.batch_size, shuffle_seed=config.seed)
-    validation = Batches(data.validation, EVALUATION_BATCH_SIZE)
-    epochs = config.epochs if config.steps is None else -(-config.steps // len(train))
+    epochs = config.epochs
+    if config.steps is not None:
+        epochs = math.ceil(config.steps / len(train))
     progress, divergence = Progress(config, epochs), StopOnDivergence()
     callbacks = [progress, divergence]
     if config.steps is not None:
         callbacks.append(StopAfterSteps(config.steps))
-    model.fit(train, epochs=epochs, validation_data=validation, callbacks=callbacks, shuffle=False, verbose=0)
+    model.fit(
+        train,
+        epochs=epochs,
+        validation_data=Batches(data.validation, EVALUATION_BATCH_SIZE),
+        callbacks=callbacks,
+        shuffle=False,  # Batches shuffles
+        verbose=0,  # Progress prints
+    )
     return progress.rows, divergence.diverged

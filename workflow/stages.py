@@ -40,12 +40,12 @@ def train(study: Study) -> bool:
     """Train the runs that have no record yet, side by side as cores allow; return whether all have one now."""
     for config in study.runs.values():
         data.check(config)
-    with _only_study(study):
+    with _only_study(study) as lock:
         missing = _missing(study)
         print(f"Study {study.name}: {len(study.runs)} runs, {len(study.runs) - len(missing)} done, "
               f"{len(missing)} to do", flush=True)  # fmt: skip
         if missing:
-            _snakemake(study)
+            _snakemake(study, lock)
     return not _missing(study)
 
 
@@ -53,7 +53,7 @@ def _missing(study: Study) -> list[str]:
     return [run for run in study.runs if results.read_record(study.folder / "runs" / run) is None]
 
 
-def _snakemake(study: Study) -> None:
+def _snakemake(study: Study, lock: int) -> None:
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--config", f"study={study.name}",
         "--cores", os.environ.get("CORES", "all"), "--keep-going", "--rerun-incomplete",
@@ -63,10 +63,7 @@ def _snakemake(study: Study) -> None:
         "--quiet", "all",  # each run says itself how it goes
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=_held, check=False)
-
-
-_held: list[int] = []
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=[lock], check=False)
 
 
 @contextmanager
@@ -83,11 +80,7 @@ def _only_study(study: Study):
         except BlockingIOError:
             print(f"Study {study.name} is being trained by another process; waiting for it.", flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
-        _held.append(stream.fileno())
-        try:
-            yield
-        finally:
-            _held.clear()
+        yield stream.fileno()
 
 
 def gather(study: Study) -> int:
@@ -134,7 +127,7 @@ def build(study: Study) -> bool:
         return True
     # Sphinx would keep pages and numbers of another study: build from nothing.
     shutil.rmtree(ROOT / "_build", ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", "-n", "-W", "--keep-going", "."]
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", "-n", "-W", "--keep-going", "."]
     environment = os.environ | {"SMALLBATCH_STUDY": study.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
         print("The book could not be built without warnings; they are listed above.", file=sys.stderr)
