@@ -57,16 +57,11 @@ class Copy:
             "SMALLBATCH_CACHE": str(folder / ".cache"),
             "CORES": "2",
         }
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        for name in ("book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml"):
+            if (ROOT / name).is_dir():
+                ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints")
+                shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+            else:
                 shutil.copy2(ROOT / name, folder / name)
         (folder / "studies" / "tiny.yaml").write_text(TINY)
 

@@ -56,10 +56,12 @@ def _missing(study: Study) -> list[str]:
 def _snakemake(study: Study, lock: int) -> None:
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--config", f"study={study.name}",
-        "--cores", os.environ.get("CORES", "all"), "--keep-going", "--rerun-incomplete",
-        # Time stamps mean nothing in a fresh clone: a run is done if its record exists. Our own lock (below)
-        # replaces Snakemake's, which would have to be removed by hand after a kill.
-        "--rerun-triggers", "mtime", "--nolock",
+        "--cores", os.environ.get("CORES", "all"), "--keep-going",
+        # A run is done if its record exists: records are written whole or not at all, so none is incomplete, and
+        # time stamps mean nothing in a fresh clone.
+        "--ignore-incomplete", "--rerun-triggers", "mtime",
+        # Our own lock (below) stands in for Snakemake's, which would have to be removed by hand after a kill.
+        "--nolock",
         "--quiet", "all",  # each run says itself how it goes
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

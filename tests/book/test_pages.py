@@ -89,7 +89,7 @@ def test_numbers_on_the_page_are_those_of_the_records(built, browser):
     gap = 100 * (runs["moving_train_accuracy"] - runs["moving_test_accuracy"]).groupby(runs["batch_size"]).mean()
     assert f"the test error is {error[4]:.1f} % at batch size 4 and {error[20]:.1f} % at batch size 20" in text
     assert f"it is lowest, {error.min():.1f} %, at batch size {error.idxmin()}" in text
-    assert f"the mean gap is {gap[4]:.1f} points at batch size 4 and {gap[20]:.1f} points at 20" in text
+    assert f"the mean gap is {gap[4]:z.1f} points at batch size 4 and {gap[20]:z.1f} points at 20" in text
     assert "The 4 runs differ in the batch size and in 2 seeds" in text
     for run in runs.itertuples():
         assert f"{run.run}" in text and f"{run.moving_test_accuracy:.3f}" in text
