@@ -32,8 +32,7 @@ def notebook_parameters(config: RunConfig) -> dict:
 def execute(study: Study, run: str) -> bool:
     """Train one run unless its record is there; return whether the record is there now."""
     log = log_path(study.name, run)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(log.with_suffix(".lock"), run):
+    with only_one(log.with_suffix(".lock"), f"run {run}"):
         # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
         if read_record(study.folder / "runs" / run):
             return True
@@ -61,15 +60,19 @@ def execute(study: Study, run: str) -> bool:
 
 
 @contextlib.contextmanager
-def _only_one(lock: Path, run: str) -> Iterator[None]:
-    """Hold a lock that the system releases when this process ends, however it ends."""
+def only_one(lock: Path, what: str) -> Iterator[int]:
+    """Hold a lock, waiting for it where another process has it; yield its file descriptor.
+
+    The system releases it when this process, and every process that was handed the descriptor, has ended.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"run {run} is being trained by another process; waiting for it", flush=True)
+            print(f"{what} is being trained by another process; waiting for it", flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        yield stream.fileno()
 
 
 @contextlib.contextmanager

@@ -46,13 +46,14 @@ def sample_images(data: Data, per_row: int = 10) -> plt.Figure:
 
 def one_learning_curve(history: pd.DataFrame) -> plt.Figure:
     """Return loss and accuracy of one run by epoch, for training as `fit` reports it and for validation."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    figure, axes = plt.subplots(2, 1, figsize=(6.6, 5.2), sharex=True)
     for axis, metric, label in zip(axes, ("loss", "accuracy"), ("Loss (nats)", "Accuracy"), strict=True):
         for split, colour, marker in (("train", TRAIN, "o"), ("validation", VALIDATION, "s")):
             values = history[f"{split}_{metric}"]
             axis.plot(history["epoch"], values, color=colour, marker=marker, label=split)
-        axis.set(xlabel="Epoch", ylabel=label)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set(ylabel=label)
+    axes[1].set(xlabel="Epoch")
+    axes[1].xaxis.get_major_locator().set_params(integer=True)
     axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0].legend()
     figure.tight_layout()
@@ -94,7 +95,7 @@ def learning_curves(history: pd.DataFrame) -> plt.Figure:
     """Return validation accuracy and training loss by epoch, a colour and marker per batch size, thin lines: runs."""
     sizes = sorted(history["batch_size"].unique())
     colours = dict(zip(sizes, sns.color_palette("viridis", len(sizes)), strict=True))
-    figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.8))
+    figure, axes = plt.subplots(2, 1, figsize=(6.6, 6.4), sharex=True)
     panels = (("train_loss", "Training loss (nats)"), ("validation_accuracy", "Validation accuracy"))
     for axis, (column, label) in zip(axes, panels, strict=True):
         for k, size in enumerate(sizes):
@@ -104,10 +105,11 @@ def learning_curves(history: pd.DataFrame) -> plt.Figure:
             mean = part.groupby("epoch")[column].mean()
             marker = MARKERS[k % len(MARKERS)]
             axis.plot(mean.index, mean, color=colours[size], marker=marker, markersize=5, label=str(size))
-        axis.set(xlabel="Epoch", ylabel=label)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set(ylabel=label)
+    axes[1].set(xlabel="Epoch")
+    axes[1].xaxis.get_major_locator().set_params(integer=True)
     axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes[1].legend(title="Batch size", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes[0].legend(title="Batch size", ncols=2)
     figure.tight_layout()
     return figure
 

@@ -4,7 +4,6 @@ python workflow/stages.py study quick
 python workflow/stages.py book quick
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,7 +17,7 @@ import nbformat
 
 from smallbatch import data, results
 from smallbatch.errors import UserError
-from smallbatch.execute import log_path
+from smallbatch.execute import log_path, only_one
 from smallbatch.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +39,8 @@ def train(study: Study) -> bool:
     """Train the runs that have no record yet, side by side as cores allow; return whether all have one now."""
     for config in study.runs.values():
         data.check(config)
-    with _only_study(study) as lock:
+    # Snakemake inherits the lock: one that outlived a killed `make` still holds it, and this process waits for it.
+    with only_one(ROOT / "logs" / f"{study.name}.lock", f"study {study.name}") as lock:
         missing = _missing(study)
         print(f"Study {study.name}: {len(study.runs)} runs, {len(study.runs) - len(missing)} done, "
               f"{len(missing)} to do", flush=True)  # fmt: skip
@@ -60,29 +60,12 @@ def _snakemake(study: Study, lock: int) -> None:
         # A run is done if its record exists: records are written whole or not at all, so none is incomplete, and
         # time stamps mean nothing in a fresh clone.
         "--ignore-incomplete", "--rerun-triggers", "mtime",
-        # Our own lock (below) stands in for Snakemake's, which would have to be removed by hand after a kill.
+        # Our own lock stands in for Snakemake's, which would have to be removed by hand after a kill.
         "--nolock",
         "--quiet", "all",  # each run says itself how it goes
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=[lock], check=False)
-
-
-@contextmanager
-def _only_study(study: Study):
-    """Let one process at a time train a study; a second one waits, then finds the runs done.
-
-    Snakemake inherits the lock, so one that outlived a killed `make` still holds it.
-    """
-    path = ROOT / "logs" / f"{study.name}.lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"Study {study.name} is being trained by another process; waiting for it.", flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield stream.fileno()
 
 
 def gather(study: Study) -> int:
