@@ -63,6 +63,9 @@ class Copy:
                 shutil.copytree(ROOT / name, folder / name, ignore=ignore)
             else:
                 shutil.copy2(ROOT / name, folder / name)
+        # What tools leave behind in a clone that was worked in must not end up in the book.
+        (folder / ".pytest_cache").mkdir()
+        (folder / ".pytest_cache" / "README.md").write_text("# Not a page\n")
         (folder / "studies" / "tiny.yaml").write_text(TINY)
 
     def command(self, *arguments: str) -> list[str]:
