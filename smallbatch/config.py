@@ -64,7 +64,7 @@ class RunConfig(BaseModel):
     )
     data_folder: str = _parameter(
         "",
-        "Folder with train|validation|test/<class>/* images, for `clothing` and `folder`; "
+        "Folder with images in `train|validation|test/<class>/`, for `clothing` and `folder`; "
         "empty: `$SMALLBATCH_DATA_FOLDER`, and `clothing` is downloaded where that is empty too.",
     )
     n_train: int | None = _parameter(

@@ -61,10 +61,11 @@ def one_learning_curve(history: pd.DataFrame) -> plt.Figure:
 
 
 def error_by_batch_size(runs: pd.DataFrame) -> plt.Figure:
-    """Return test and training error against batch size: each run a dot, the mean over seeds a line."""
+    """Return test and training error against batch size: each finished run a dot, the mean over seeds a line."""
+    finished = runs[runs["outcome"] == "finished"]
     table = pd.concat(
         [
-            pd.DataFrame({"batch_size": runs["batch_size"], "split": split, "error": 1 - runs[column]})
+            pd.DataFrame({"batch_size": finished["batch_size"], "split": split, "error": 1 - finished[column]})
             for split, column in (("test", "moving_test_accuracy"), ("train", "moving_train_accuracy"))
         ]
     )
@@ -74,15 +75,17 @@ def error_by_batch_size(runs: pd.DataFrame) -> plt.Figure:
         _dots_and_mean(axis, part, "error", colour, marker, split)
     axis.set(xlabel="Batch size (images per step)", ylabel="Error after training")
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.set_ylim(0, 1.08 * table["error"].max() or 1)
+    highest = table["error"].max()
+    axis.set_ylim(0, 1.08 * highest if highest > 0 else 1)
     axis.legend()
     _batch_size_axis(axis, runs["batch_size"])
     return figure
 
 
 def generalization_gap(runs: pd.DataFrame) -> plt.Figure:
-    """Return test minus training error, in points, against batch size: each run a dot, the mean a line."""
-    table = runs.assign(gap=100 * (runs["moving_train_accuracy"] - runs["moving_test_accuracy"]))
+    """Return test minus training error, in points, against batch size: each finished run a dot, the mean a line."""
+    finished = runs[runs["outcome"] == "finished"]
+    table = finished.assign(gap=100 * (finished["moving_train_accuracy"] - finished["moving_test_accuracy"]))
     figure, axis = plt.subplots(figsize=(6.6, 3.4))
     _dots_and_mean(axis, table, "gap", sns.color_palette("colorblind")[4], "P", "test error − training error")
     axis.axhline(0, color="0.4", linewidth=1)

@@ -108,6 +108,6 @@ def test_every_parameter_is_explained(built, browser):
     from smallbatch.config import RunConfig
 
     page = open_page(browser, built.folder / "_build/html", "run-it-yourself", 1280)
-    cells = page.locator("article table tr td:first-child").all_inner_texts()
-    assert cells == list(RunConfig.model_fields)
+    assert page.locator("article li strong code").all_inner_texts() == list(RunConfig.model_fields)
+    assert "Allowed: digits, clothing, folder, tfds:<name>." in page.inner_text("article")
     page.close()

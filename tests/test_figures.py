@@ -1,0 +1,61 @@
+"""Figures: they show every finished run and nothing else, whatever the outcomes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from smallbatch import figures
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def table(outcomes):
+    """Two seeds at batch sizes 4 and 32; a diverged run has no accuracies."""
+    accuracy = [0.9 if outcome == "finished" else np.nan for outcome in outcomes]
+    return pd.DataFrame(
+        {
+            "batch_size": [4, 4, 32, 32],
+            "outcome": outcomes,
+            "moving_train_accuracy": np.array(accuracy) + 0.05,
+            "moving_test_accuracy": accuracy,
+        }
+    )
+
+
+def dots(axis):
+    return np.concatenate([np.asarray(collection.get_offsets()) for collection in axis.collections])
+
+
+@pytest.mark.parametrize("n_diverged", [0, 1, 2, 4])
+def test_every_finished_run_is_a_dot(n_diverged):
+    runs = table(["diverged"] * n_diverged + ["finished"] * (4 - n_diverged))
+    errors = dots(figures.error_by_batch_size(runs).axes[0])
+    assert len(errors) == 2 * (4 - n_diverged)  # test and training error
+    np.testing.assert_allclose(sorted(set(errors[:, 1].round(9))), [0.05, 0.1] if n_diverged < 4 else [])
+    gaps = dots(figures.generalization_gap(runs).axes[0])
+    np.testing.assert_allclose(gaps[:, 1], [5.0] * (4 - n_diverged))
+
+
+def test_batch_sizes_are_the_ticks_of_a_logarithmic_axis():
+    axis = figures.error_by_batch_size(table(["finished"] * 4)).axes[0]
+    assert axis.get_xscale() == "log" and [t.get_text() for t in axis.get_xticklabels()] == ["4", "32"]
+
+
+def test_learning_curves_show_each_run_and_the_mean_of_each_batch_size():
+    history = pd.DataFrame(
+        {
+            "run": ["a", "a", "b", "b", "c"],
+            "batch_size": [4, 4, 4, 4, 32],
+            "epoch": [1, 2, 1, 2, 1],
+            "train_loss": [2.0, 1.0, 4.0, 3.0, np.nan],
+            "validation_accuracy": [0.1, 0.2, 0.3, 0.4, np.nan],
+        }
+    )
+    axis = figures.learning_curves(history).axes[0]
+    assert [list(line.get_ydata()) for line in axis.lines[:3]] == [[2, 1], [4, 3], [3, 2]]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["4", "32"]
