@@ -29,7 +29,7 @@ lint: .venv/installed
 	$(PYTHON) -m venv .venv; \
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
-	echo "installed in $$(( $$(date +%s) - start )) s" | tee .venv/installed
+	echo "installation $$(( $$(date +%s) - start )) s" | tee .venv/installed
 
 lock:
 	uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-find-links \

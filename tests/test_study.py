@@ -64,3 +64,8 @@ def test_the_quick_study_covers_the_batch_sizes_of_the_question():
     study = load_study("quick")
     assert sorted({config.batch_size for config in study.runs.values()}) == [1, 2, 4, 8, 16, 32]
     assert {config.image_size >= 107 for config in study.runs.values()} == {True}
+
+
+def test_without_a_showcase_the_first_run_is_shown():
+    study = parse_study("two", TWO.replace("showcase: {batch_size: 4, seed: 1}", ""))
+    assert study.showcase == next(iter(study.runs))

@@ -153,7 +153,9 @@ def main(command: str, name: str) -> int:
         with stage("building"):
             if not build(study):
                 return 1
-    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in times.items()))
+    installed = ROOT / ".venv" / "installed"  # written by make
+    spent = [installed.read_text().strip()] if installed.is_file() else []
+    print(", ".join([*spent, *(f"{name} {seconds:.0f} s" for name, seconds in times.items())]))
     if command == "book":
         print(f"Open {HTML / 'index.html'}")
     else:
@@ -164,4 +166,7 @@ def main(command: str, name: str) -> int:
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] not in ("study", "book"):
         sys.exit("usage: python workflow/stages.py study|book STUDY")
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. Finished runs are kept; the same command goes on with the rest.")
