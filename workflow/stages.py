@@ -74,7 +74,10 @@ def gather(study: Study) -> int:
     log = log_path(study.name, study.showcase)
     target = study.folder / "one-run.ipynb"
     if log.is_file() and study.showcase in list(runs.get("run", [])):
-        _write_if_changed(target, nbformat.writes(_clean(nbformat.read(log, as_version=4))))
+        notebook = nbformat.read(log, as_version=4)
+        # papermill saves as it goes: a killed run leaves a notebook without an end.
+        if notebook.metadata.get("papermill", {}).get("end_time"):
+            _write_if_changed(target, nbformat.writes(_clean(notebook)))
     return len(runs)
 
 

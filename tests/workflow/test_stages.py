@@ -51,8 +51,13 @@ def test_published_records_count_as_done_whatever_their_times(built, copy):
     shutil.copytree(source, target)
     for file in target.rglob("*"):
         os.utime(file, (0, 0))
+    # Nor does the notebook of a run that was killed here take the place of the published one.
+    (copy.folder / "logs/tiny").mkdir(parents=True)
+    shutil.copy2(copy.folder / "notebooks/retrain.ipynb", copy.folder / "logs/tiny/b20-s0-4e20653c.ipynb")
+    assert (target / "runs/b20-s0-4e20653c").is_dir()
     done = copy.run("study", "tiny")
     assert done.returncode == 0 and "4 done, 0 to do" in done.stdout
+    assert (target / "one-run.ipynb").read_text() == (source / "one-run.ipynb").read_text()
 
 
 @pytest.mark.parametrize("victims", ["all", "parent"])
