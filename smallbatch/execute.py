@@ -29,12 +29,12 @@ def notebook_parameters(config: RunConfig) -> dict:
     return {k: v for k, v in config.model_dump().items() if v != RunConfig.model_fields[k].default}
 
 
-def execute(study: Study, run: str) -> bool:
-    """Train one run unless its record is there; return whether the record is there now."""
+def execute(study: Study, run: str, again: bool = False) -> bool:
+    """Train one run unless its record is there (or `again`); return whether the record is there now."""
     log = log_path(study.name, run)
     with only_one(log.with_suffix(".lock"), f"run {run}"):
         # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
-        if read_record(study.folder / "runs" / run):
+        if read_record(study.folder / "runs" / run) and not again:
             return True
         try:
             with _stderr_to(log.with_suffix(".stderr")):

@@ -17,7 +17,7 @@ import nbformat
 
 from smallbatch import data, results
 from smallbatch.errors import UserError
-from smallbatch.execute import log_path, only_one
+from smallbatch.execute import execute, log_path, only_one
 from smallbatch.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,12 +102,11 @@ def build(study: Study) -> bool:
     """Build the book from the study's tables, unless it was built from exactly these files; return success."""
     notebook = study.folder / "one-run.ipynb"
     if not notebook.is_file():
-        print(
-            f"results/{study.name}/one-run.ipynb is missing: the notebook of run {study.showcase}. Delete "
-            f"results/{study.name}/runs/{study.showcase} and run make book again to train it anew",
-            file=sys.stderr,
-        )
-        return False
+        # Killed between a run's record and the end of its notebook: the same parameters give the same run again.
+        print(f"Running {study.showcase} once more: its notebook, which the book shows, is missing.", flush=True)
+        if not execute(study, study.showcase, again=True):
+            return False
+        gather(study)
     _write_if_changed(ONE_RUN, notebook.read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():

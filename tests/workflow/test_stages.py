@@ -60,6 +60,16 @@ def test_published_records_count_as_done_whatever_their_times(built, copy):
     assert (target / "one-run.ipynb").read_text() == (source / "one-run.ipynb").read_text()
 
 
+def test_a_run_whose_notebook_was_lost_is_shown_again_with_the_same_record(built, copy):
+    shutil.copytree(built.folder / "results/tiny", copy.folder / "results/tiny")
+    (copy.folder / "results/tiny/one-run.ipynb").unlink()
+    done = copy.run("book", "tiny")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Running b20-s0-4e20653c once more" in done.stdout
+    assert metrics(copy) == metrics(built)
+    assert "epoch 2 of 2" in (copy.folder / "_build/html/book/one-run.html").read_text()
+
+
 @pytest.mark.parametrize("victims", ["all", "parent"])
 def test_a_killed_study_goes_on_and_ends_with_the_same_records(built, copy, victims):
     log = (copy.folder / "log").open("w")
