@@ -99,8 +99,8 @@ def gather(folder: Path, run_ids: list[str], experiments: dict[str, list[str]]) 
         histories.append(history.assign(run=run)[["run", *history.columns]])
     runs = pd.DataFrame(run_rows)
     history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
-    _write_table(runs, folder / "runs.csv")
-    _write_table(history, folder / "history.csv")
+    write_if_changed(folder / "runs.csv", runs.to_csv(index=False))
+    write_if_changed(folder / "history.csv", history.to_csv(index=False))
     return runs, history
 
 
@@ -137,11 +137,11 @@ def _flat(record: dict, experiments: str) -> dict:
     }
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = table.to_csv(index=False)
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a file whole or not at all; one that says the same already keeps its time stamp."""
     if path.is_file() and path.read_text() == text:
-        return  # keeps the time stamp of a table that says the same
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_text(text)
     partial.replace(path)

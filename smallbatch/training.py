@@ -95,7 +95,6 @@ class StopOnDivergence(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Look at the validation loss too: weights that overflowed in the last step show only there."""
-        self._look(logs["loss"])
         if not np.isfinite(logs.get("val_loss", 0.0)):
             self._look(np.nan)
 

@@ -77,7 +77,7 @@ def gather(study: Study) -> int:
         notebook = nbformat.read(log, as_version=4)
         # papermill saves as it goes: a killed run leaves a notebook without an end.
         if notebook.metadata.get("papermill", {}).get("end_time"):
-            _write_if_changed(target, nbformat.writes(_clean(notebook)))
+            results.write_if_changed(target, nbformat.writes(_clean(notebook)))
     return len(runs)
 
 
@@ -92,12 +92,6 @@ def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.is_file() or path.read_text() != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
 def build(study: Study) -> bool:
     """Build the book from the study's tables, unless it was built from exactly these files; return success."""
     notebook = study.folder / "one-run.ipynb"
@@ -107,7 +101,7 @@ def build(study: Study) -> bool:
         if not execute(study, study.showcase, again=True):
             return False
         gather(study)
-    _write_if_changed(ONE_RUN, notebook.read_text())
+    results.write_if_changed(ONE_RUN, notebook.read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():
         print("The book is up to date.", flush=True)

@@ -28,7 +28,7 @@ def load(config: RunConfig) -> Data:
     splits, class_names = _source(config).load(config)
     data = Data(*splits, class_names)
     if config.n_train is not None:
-        check_subset(config, len(data.train), len(class_names))
+        _check_subset(config, len(data.train), len(class_names))
         keep = stratified_subset(data.train.labels, config.n_train, config.seed)
         data = replace(data, train=data.train.take(keep))
     _check_batch(config, len(data.train))
@@ -45,11 +45,11 @@ def check(config: RunConfig) -> None:
         return
     n_images, n_classes = count
     if config.n_train is not None:
-        check_subset(config, n_images, n_classes)
+        _check_subset(config, n_images, n_classes)
     _check_batch(config, config.n_train or n_images)
 
 
-def check_subset(config: RunConfig, n_images: int, n_classes: int) -> None:
+def _check_subset(config: RunConfig, n_images: int, n_classes: int) -> None:
     """Raise `ParameterError` unless `n_train` of `n_images` images can be drawn with every class in them."""
     if not n_classes <= config.n_train <= n_images:
         raise ParameterError(
