@@ -1,8 +1,22 @@
-"""Do small batches regularize? The Python behind the book: parameters, data, model, training, records."""
+"""Do small batches regularize? The Python behind the book: parameters, data, model, training, records.
 
+Two functions are of use without the rest, for any Keras model with batch norm: `diagnose` and `recalibrate`.
+"""
+
+import importlib
 import os
 
 # TensorFlow reads this once, when it is imported; its start-up messages would end up in notebooks.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 __version__ = "0.1.0"
+
+_PUBLIC = {"diagnose": "smallbatch.diagnosis", "recalibrate": "smallbatch.recalibration"}
+__all__ = ["diagnose", "recalibrate"]
+
+
+def __getattr__(name: str):
+    # Loaded when first used: checking parameters and reading records must not wait for Keras.
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'smallbatch' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -19,6 +19,8 @@ from smallbatch.errors import ParameterError
 DATASETS = ("digits", "clothing", "folder")
 WIDTHS = (1.0, 0.5, 0.25, 0.125)
 DEPTHS = tuple(k / 10 for k in range(1, 11))
+# What `batch_norm_momentum = "scaled"` keeps per step at 32 images: Keras's default.
+SCALED_MOMENTUM_AT_32 = 0.99
 
 
 def last_map_side(image_size: int) -> int:
@@ -88,6 +90,21 @@ class RunConfig(BaseModel):
     allow_one_value_per_channel: bool = _parameter(
         False, "Run even where batch norm would normalize over a single number per channel."
     )
+    normalization: Literal["batch", "ghost", "group", "frozen"] = _parameter(
+        "batch",
+        "What normalizes: `batch` norm; `ghost` batch norm, over parts of the batch; `group` norm, without batch "
+        "statistics; `frozen` batch norm, with statistics measured on the training images before the first step.",
+    )
+    ghost_batch_size: int | None = _parameter(
+        None, "Images that ghost batch norm normalizes together; divides batch_size.", "images", ge=1
+    )
+    masked_loss_batch_size: int | None = _parameter(
+        None,
+        "The loss counts so many images of a batch; the others only take part in its statistics. None: all of them. "
+        "Epochs and learning-rate scaling then go by this number.",
+        "images",
+        ge=1,
+    )
     epochs: int = _parameter(8, "Passes over the training images.", "epochs", ge=1)
     steps: int | None = _parameter(
         None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1
@@ -101,9 +118,36 @@ class RunConfig(BaseModel):
     reference_batch_size: int = _parameter(
         32, "Batch size at which learning-rate scaling changes nothing.", "images", ge=1
     )
+    warmup_epochs: float = _parameter(
+        0.0, "The learning rate rises linearly from zero over so many epochs at the start.", "epochs", ge=0
+    )
     momentum: float = _parameter(0.9, "Momentum of SGD.", ge=0, lt=1)
-    batch_norm_momentum: float = _parameter(
-        0.99, "Share of the moving averages that batch norm keeps at each step.", ge=0, lt=1
+    batch_norm_momentum: Annotated[float, Field(ge=0, lt=1)] | Literal["scaled"] = _parameter(
+        0.99,
+        "Share of the moving averages that batch norm keeps at each step; `scaled`: 0.99 at batch size 32, and at "
+        "others what keeps the same share after the same number of images.",
+    )
+    dropout: float = _parameter(
+        0.0, "Share of the pooled features, after the last batch norm, that is dropped at random.", ge=0, lt=1
+    )
+    dropout_between_batch_norms: float = _parameter(
+        0.0, "Share of the values dropped after each residual block, in front of further batch norm.", ge=0, lt=1
+    )
+    weight_decay: float = _parameter(
+        0.0, "Each step shrinks the kernels by the learning rate times this (decoupled weight decay).", ge=0
+    )
+    label_smoothing: float = _parameter(
+        0.0, "Share of each training label that is spread evenly over all classes.", ge=0, lt=1
+    )
+    augmentation: Literal["none", "flip", "randaugment", "mixup", "cutmix"] = _parameter(
+        "none", "What is done to training images at random, by KerasCV (TensorFlow only)."
+    )
+    early_stopping_patience: int | None = _parameter(
+        None,
+        "Stop after so many epochs without a lower validation loss, and go back to the best epoch's weights; "
+        "none: train to the end.",
+        "epochs",
+        ge=1,
     )
     seed: int = _parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
     threads: int = _parameter(
@@ -115,14 +159,8 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self):
-        values_per_channel = self.batch_size * last_map_side(self.image_size) ** 2
-        if values_per_channel == 1 and not self.allow_one_value_per_channel:
-            raise ValueError(
-                f"batch_size = {self.batch_size} with image_size = {self.image_size}: the last feature map is "
-                "1x1, so batch norm would normalize each channel over one number, output a constant and learn "
-                "nothing. Allowed: batch_size 2 or more, or image_size 107 or more "
-                "(or allow_one_value_per_channel = True to see it happen)"
-            )
+        _check_arm(self)
+        _check_values_per_channel(self)
         if self.n_train is not None and self.batch_size > self.n_train:
             raise ValueError(
                 f"batch_size = {self.batch_size} is larger than the training set, n_train = {self.n_train}. "
@@ -135,6 +173,30 @@ class RunConfig(BaseModel):
             )
         return self
 
+    @property
+    def sgd_batch_size(self) -> int:
+        """Images whose loss a step descends."""
+        return self.masked_loss_batch_size or self.batch_size
+
+    @property
+    def normalization_batch_size(self) -> int | None:
+        """Images whose statistics normalize together; None where no batch statistics are used."""
+        if self.normalization in ("group", "frozen"):
+            return None
+        return self.ghost_batch_size or self.batch_size
+
+    def scaled_learning_rate(self) -> float:
+        """Return the learning rate at this batch size by the chosen rule (linear: Goyal et al. 2017, section 2.1)."""
+        ratio = self.sgd_batch_size / self.reference_batch_size
+        factors = {"none": 1.0, "linear": ratio, "sqrt": ratio**0.5}
+        return self.learning_rate * factors[self.learning_rate_scaling]
+
+    def momentum_of_averages(self) -> float:
+        """Return the share of the moving averages kept at each step, with `scaled` worked out."""
+        if self.batch_norm_momentum == "scaled":
+            return SCALED_MOMENTUM_AT_32 ** (self.batch_size / 32)
+        return self.batch_norm_momentum
+
     @classmethod
     def create(cls, **parameters) -> "RunConfig":
         """Return the checked parameters; raise `ParameterError` naming each bad one and what is allowed."""
@@ -142,7 +204,9 @@ class RunConfig(BaseModel):
         try:
             return cls(**parameters)
         except ValidationError as error:
-            raise ParameterError("\n".join(_explain(e) for e in error.errors())) from None
+            # A parameter that may be of two types is reported once for each of them.
+            lines = dict.fromkeys(_explain(e) for e in error.errors())
+            raise ParameterError("\n".join(lines)) from None
 
     @classmethod
     def from_notebook(cls, names: dict[str, Any]) -> "RunConfig":
@@ -205,6 +269,7 @@ def _allowed(name: str, field) -> str:
         "dataset": "digits, clothing, folder, tfds:<name>",
         "width": ", ".join(map(str, WIDTHS)),
         "depth": ", ".join(map(str, DEPTHS)),
+        "batch_norm_momentum": "number, ≥ 0, < 1, or scaled",
     }
     if name in special:
         return special[name]
@@ -215,6 +280,47 @@ def _allowed(name: str, field) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = [f"{sign} {getattr(m, key)}" for m in field.metadata for key, sign in signs.items() if hasattr(m, key)]
     return ", ".join([kind, *bounds])
+
+
+def _check_arm(config: RunConfig) -> None:
+    """Refuse parameters of normalization and masking that contradict each other or would be ignored."""
+    size, ghost, masked = config.batch_size, config.ghost_batch_size, config.masked_loss_batch_size
+    if config.normalization == "ghost" and (ghost is None or size % ghost):
+        divisors = ", ".join(str(k) for k in range(1, size + 1) if size % k == 0)
+        raise ValueError(
+            f"ghost_batch_size = {ghost} with normalization = 'ghost' and batch_size = {size}. "
+            f"Allowed: a divisor of the batch size ({divisors})"
+        )
+    if config.normalization != "ghost" and ghost is not None:
+        raise ValueError(
+            f"ghost_batch_size = {ghost} with normalization = {config.normalization!r} would do nothing. "
+            "Allowed: None, or normalization = 'ghost'"
+        )
+    if masked is not None and masked > size:
+        raise ValueError(f"masked_loss_batch_size = {masked} with batch_size = {size}. Allowed: 1 to {size}, or None")
+    if masked is not None and config.augmentation in ("mixup", "cutmix"):
+        raise ValueError(
+            f"masked_loss_batch_size = {masked} with augmentation = {config.augmentation!r}, which would mix images "
+            "without loss into those with. Allowed: None, or augmentation none, flip or randaugment"
+        )
+    if config.normalization == "group" and config.weights == "imagenet":
+        raise ValueError(
+            "normalization = 'group' with weights = 'imagenet': these weights were trained with batch norm, and group "
+            "norm has no moving averages to load. Allowed: normalization batch, ghost or frozen, or weights = 'none'"
+        )
+
+
+def _check_values_per_channel(config: RunConfig) -> None:
+    size = config.normalization_batch_size
+    if size is None or config.allow_one_value_per_channel or size * last_map_side(config.image_size) ** 2 > 1:
+        return
+    name = "ghost_batch_size" if config.ghost_batch_size else "batch_size"
+    raise ValueError(
+        f"{name} = {size} with image_size = {config.image_size}: the last feature map is "
+        "1x1, so batch norm would normalize each channel over one number, output a constant and learn "
+        f"nothing. Allowed: {name} 2 or more, or image_size 107 or more "
+        "(or allow_one_value_per_channel = True to see it happen)"
+    )
 
 
 def _refuse_unknown_names(parameters: dict[str, Any]) -> None:

@@ -1,14 +1,82 @@
-"""Evaluations of a trained model, on train, validation and test alike."""
+"""The three evaluations of a trained model, on train, validation and test alike.
+
+They differ in what batch norm normalizes with: *moving*, its moving averages, as `evaluate` and `predict` do;
+*batch*, the statistics of batches as small as in training; *recalibrated*, the statistics of all training images.
+Moving minus recalibrated is an artefact of evaluation. A generalization gap is train minus test in the same one.
+"""
+
+import time
 
 import keras
+import numpy as np
+from scipy import stats
 
-from smallbatch.data import Data
-from smallbatch.training import EVALUATION_BATCH_SIZE, Batches
+from smallbatch.batches import chunks
+from smallbatch.config import RunConfig
+from smallbatch.data import Data, Split
+from smallbatch.recalibration import Observed, recalibrated
+from smallbatch.training import Batches, has_soft_labels
+
+EVALUATIONS = ("moving", "batch", "recalibrated")
+Metrics = dict[str, dict[str, float]]
 
 
-def evaluate(model: keras.Model, data: Data) -> dict[str, dict[str, float]]:
-    """Return mean loss (nats) and accuracy (share) of each split with batch norm's moving averages ("moving")."""
-    return {
-        name: model.evaluate(Batches(split, EVALUATION_BATCH_SIZE), verbose=0, return_dict=True)
-        for name, split in data.splits().items()
-    }
+def evaluate(
+    model: keras.Model, data: Data, config: RunConfig, observed: Observed
+) -> tuple[dict[str, Metrics], dict[str, float]]:
+    """Return {evaluation: {split: {loss, accuracy, accuracy_low, accuracy_high}}} and the seconds of each evaluation.
+
+    Loss is the mean cross-entropy in nats, accuracy a share with its 95 % interval from the number of images. Where
+    no statistics of batches are used in training (group norm, frozen) the three are one and the same. The model
+    stays as it is.
+    """
+
+    def moving():
+        return _by_keras(model, data, config)
+
+    def batch():
+        return {name: _in_batches(split, config, observed) for name, split in data.splits().items()}
+
+    def with_all_images():
+        with recalibrated(observed, data.train.images):
+            return _by_keras(model, data, config)
+
+    metrics, seconds = {}, {}
+    for name, measure in zip(EVALUATIONS, (moving, batch, with_all_images), strict=True):
+        start = time.perf_counter()
+        metrics[name] = measure() if observed.layers or name == "moving" else metrics["moving"]
+        seconds[name] = time.perf_counter() - start
+    return metrics, seconds
+
+
+def interval(n_correct: int, n: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of an accuracy measured on n images (Wilson 1927)."""
+    low, high = stats.binomtest(n_correct, n).proportion_ci(method="wilson")
+    return float(low), float(high)
+
+
+def _by_keras(model: keras.Model, data: Data, config: RunConfig) -> Metrics:
+    n_classes = len(data.class_names) if has_soft_labels(config) else None
+    metrics = {}
+    for name, split in data.splits().items():
+        values = model.evaluate(Batches(split, n_classes=n_classes), verbose=0, return_dict=True)
+        metrics[name] = _with_interval(values["loss"], round(values["accuracy"] * len(split)), len(split))
+    return metrics
+
+
+def _in_batches(split: Split, config: RunConfig, observed: Observed) -> dict[str, float]:
+    size = config.normalization_batch_size
+    loss, n_correct = 0.0, 0
+    for images, labels, counted in chunks((split.images, split.labels), size):
+        logits = observed(images, size)[0][:counted].astype(np.float64)
+        labels = labels[:counted]
+        highest = logits.max(axis=1)
+        log_sum = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+        loss += float((log_sum - logits[np.arange(counted), labels]).sum())
+        n_correct += int((logits.argmax(axis=1) == labels).sum())
+    return _with_interval(loss / len(split), n_correct, len(split))
+
+
+def _with_interval(loss: float, n_correct: int, n: int) -> dict[str, float]:
+    low, high = interval(n_correct, n)
+    return {"loss": loss, "accuracy": n_correct / n, "accuracy_low": low, "accuracy_high": high}

@@ -8,6 +8,11 @@ from matplotlib.ticker import PercentFormatter
 
 from smallbatch.data import Data
 
+# One colour and marker per evaluation, throughout the book.
+EVALUATIONS = {
+    name: (sns.color_palette("colorblind")[colour], marker)
+    for name, colour, marker in (("moving", 3, "o"), ("batch", 7, "s"), ("recalibrated", 9, "D"))
+}
 # Okabe and Ito's colours as seaborn has them: told apart with all common kinds of colour blindness.
 TRAIN, VALIDATION, TEST = (sns.color_palette("colorblind")[i] for i in (0, 1, 2))
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -58,6 +63,80 @@ def one_learning_curve(history: pd.DataFrame) -> plt.Figure:
     axes[0].legend()
     figure.tight_layout()
     return figure
+
+
+def three_evaluations(metrics: dict) -> plt.Figure:
+    """Return the accuracy of one run on each split in the three evaluations, with 95 % intervals.
+
+    `metrics` is {evaluation: {split: {accuracy, accuracy_low, accuracy_high}}}.
+    """
+    splits = list(next(iter(metrics.values())))
+    figure, axis = plt.subplots(figsize=(6.6, 3.2))
+    for k, (name, by_split) in enumerate(metrics.items()):
+        colour, marker = EVALUATIONS[name]
+        values = pd.DataFrame(by_split).T.loc[splits]
+        places = np.arange(len(splits)) + 0.14 * (k - 1)
+        spread = _spread(values["accuracy"], values["accuracy_low"], values["accuracy_high"])
+        axis.errorbar(places, values["accuracy"], spread, color=colour, marker=marker, linestyle="", label=name)
+    axis.set_xticks(range(len(splits)), splits)
+    axis.set(ylabel="Accuracy", ylim=(0, 1.03), xlim=(-0.5, len(splits) - 0.5))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.grid(visible=False, axis="x")
+    axis.legend(title="Batch norm uses", loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def statistics_lag(history: pd.DataFrame) -> plt.Figure:
+    """Return how far batch norm's moving averages are from the training images' statistics, by epoch of one run."""
+    figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.0), sharex=True)
+    panels = (
+        ("lag_mean", "Distance of means\n(standard deviations)"),
+        ("lag_sd", "Distance of standard\ndeviations (log)"),
+    )
+    for axis, (column, label) in zip(axes, panels, strict=True):
+        axis.plot(history["epoch"], history[f"{column}_worst"], color="0.45", marker="^", label="worst layer")
+        axis.plot(history["epoch"], history[column], color=EVALUATIONS["moving"][0], marker="o", label="median layer")
+        axis.set(xlabel="Epoch", ylabel=label)
+        axis.set_ylim(bottom=0)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend()
+    figure.tight_layout()
+    return figure
+
+
+def diagnosis(accuracy: pd.DataFrame, parts: pd.DataFrame) -> plt.Figure:
+    """Return accuracies by evaluation and set (left) and the parts of the gap in points (right), with intervals.
+
+    `accuracy` and `parts` are those of `diagnosis.Diagnosis`.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    sets = list(accuracy["set"].unique())
+    for k, (name, table) in enumerate(accuracy.groupby("evaluation", sort=False)):
+        colour, marker = EVALUATIONS[name]
+        table = table.set_index("set").loc[sets]
+        spread = _spread(table["accuracy"], table["low"], table["high"])
+        places = np.arange(len(sets)) + 0.12 * (k - 1)
+        left.errorbar(places, table["accuracy"], spread, color=colour, marker=marker, linestyle="", label=name)
+    left.set_xticks(range(len(sets)), sets)
+    left.set(ylabel="Accuracy", ylim=(0, 1.03), xlim=(-0.5, len(sets) - 0.5))
+    left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    left.grid(visible=False, axis="x")
+    left.legend(fontsize=9, loc="lower left")
+    labels = [name.replace(" ", "\n", 1) for name in parts.index]
+    right.barh(labels, parts["points"], color="0.75", height=0.55)
+    spread = _spread(parts["points"], parts["low"], parts["high"])
+    right.errorbar(parts["points"], labels, xerr=spread, color="0.2", linestyle="", capsize=3)
+    right.axvline(0, color="0.4", linewidth=1)
+    right.set(xlabel="Part of the gap (points)")
+    right.invert_yaxis()
+    right.grid(visible=False, axis="y")
+    figure.tight_layout()
+    return figure
+
+
+def _spread(values: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
+    # Rounding may put the end of an interval a hair inside of an accuracy of 0 or 1.
+    return np.clip(np.array([values - low, high - values], float), 0, None)
 
 
 def error_by_batch_size(runs: pd.DataFrame) -> plt.Figure:

@@ -13,6 +13,7 @@ import keras
 
 from smallbatch.config import RunConfig
 from smallbatch.errors import ParameterError
+from smallbatch.normalization import layer as normalizing_layer
 
 BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
 
@@ -22,39 +23,68 @@ def build(config: RunConfig, n_classes: int) -> keras.Model:
 
     Raises `ParameterError` where `weights` or `trainable` do not fit.
     """
-    network = inception_resnet_v2(config.image_size, config.width, config.depth, config.batch_norm_momentum)
-    images = keras.Input((config.image_size, config.image_size, 3), name="images")
-    # The published preprocessing: values from -1 to 1.
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
-    logits = keras.layers.Dense(n_classes, name="logits")(network(scaled))
-    model = keras.Model(images, logits, name="classifier")
-    _load_weights(model, network, config.weights)
-    _choose_trainable(network, config.trainable)
+    model = _classifier(config, n_classes)
+    _load_weights(model, config, n_classes)
+    _choose_trainable(_network(model), config.trainable)
     return model
 
 
 def inception_resnet_v2(
-    image_size: int, width: float = 1.0, depth: float = 1.0, batch_norm_momentum: float = 0.99
+    image_size: int,
+    width: float = 1.0,
+    depth: float = 1.0,
+    batch_norm_momentum: float = 0.99,
+    normalization: str = "batch",
+    ghost_batch_size: int | None = None,
+    dropout_between_batch_norms: float = 0.0,
 ) -> keras.Model:
     """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
     published = _published(image_size, weights=None)
 
     def clone(layer):
         parameters = layer.get_config()
-        if isinstance(layer, keras.layers.Conv2D):
-            parameters["filters"] = int(parameters["filters"] * width)
         if isinstance(layer, keras.layers.BatchNormalization):
             parameters["momentum"] = batch_norm_momentum
+            return normalizing_layer(normalization, parameters, ghost_batch_size, width)
+        if isinstance(layer, keras.layers.Conv2D):
+            parameters["filters"] = int(parameters["filters"] * width)
         return type(layer).from_config(parameters)
 
     def call(layer, *args, **kwargs):
         # A block that is left out hands its input on; its branches then lead nowhere and fall away.
-        name = _block_end(layer, args)
-        if name and not _is_kept(name, depth):
+        block = _block_end(layer, args)
+        if block and not _is_kept(block, depth):
             return args[0][0] if isinstance(args[0], list) else args[0]
-        return layer(*args, **kwargs)
+        outputs = layer(*args, **kwargs)
+        if block and dropout_between_batch_norms and layer.name == f"{block}_ac":
+            return keras.layers.Dropout(dropout_between_batch_norms, name=f"{block}_dropout")(outputs)
+        return outputs
 
     return keras.models.clone_model(published, clone_function=clone, call_function=call)
+
+
+def _classifier(config: RunConfig, n_classes: int) -> keras.Model:
+    network = inception_resnet_v2(
+        config.image_size,
+        config.width,
+        config.depth,
+        config.momentum_of_averages(),
+        config.normalization,
+        config.ghost_batch_size,
+        config.dropout_between_batch_norms,
+    )
+    images = keras.Input((config.image_size, config.image_size, 3), name="images")
+    # The published preprocessing: values from -1 to 1.
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
+    features = network(scaled)
+    if config.dropout:
+        features = keras.layers.Dropout(config.dropout, name="dropout")(features)
+    logits = keras.layers.Dense(n_classes, name="logits")(features)
+    return keras.Model(images, logits, name="classifier")
+
+
+def _network(model: keras.Model) -> keras.Model:
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
 
 
 def _published(image_size: int, weights: str | None) -> keras.Model:
@@ -82,23 +112,36 @@ def _is_kept(block: str, depth: float) -> bool:
     return int(number) <= n_kept
 
 
-def _load_weights(model: keras.Model, network: keras.Model, weights: str) -> None:
+def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None:
+    weights = config.weights
     if weights == "none":
         return
     if weights == "imagenet":
-        network.set_weights(_imagenet(network.input_shape[1]).get_weights())
+        _network(model).set_weights(_imagenet(config.image_size).get_weights())
         return
     if not Path(weights).is_file():
         raise ParameterError(f"weights = {weights!r}: there is no such file. Allowed: none, imagenet, or a file")
-    # Keras saves a whole model as *.weights.h5; the published files of the network alone are *.h5.
-    target = model if weights.endswith(".weights.h5") else network
     try:
-        with warnings.catch_warnings():
-            # Keras only warns where a part of the model is not in the file, and leaves it at random.
-            warnings.simplefilter("error")
-            target.load_weights(weights)
+        _read_file(model, weights)
     except (ValueError, OSError, KeyError, UserWarning) as error:
-        raise ParameterError(f"weights = {weights!r} does not fit this network: {error}") from None
+        # Keras looks weights up by the class of their layer, so those of a network with plain batch norm and
+        # without dropout only fit its like. The variables are the same, though, and in the same order.
+        plain = config.model_copy(
+            update={"normalization": "batch", "ghost_batch_size": None, "dropout": 0.0}
+            | {"dropout_between_batch_norms": 0.0}
+        )
+        if plain == config or config.normalization == "group":
+            raise ParameterError(f"weights = {weights!r} does not fit this network: {error}") from None
+        model.set_weights(build(plain, n_classes).get_weights())
+
+
+def _read_file(model: keras.Model, path: str) -> None:
+    # Keras saves a whole model as *.weights.h5; the published files of the network alone are *.h5.
+    target = model if path.endswith(".weights.h5") else _network(model)
+    with warnings.catch_warnings():
+        # Keras only warns where a part of the model is not in the file, and leaves it at random.
+        warnings.simplefilter("error")
+        target.load_weights(path)
 
 
 def _imagenet(image_size: int) -> keras.Model:

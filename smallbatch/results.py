@@ -14,6 +14,7 @@ import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -21,23 +22,35 @@ import smallbatch
 from smallbatch.config import RunConfig
 from smallbatch.paths import in_project
 
+if TYPE_CHECKING:  # Pages and workflow read records without waiting for Keras.
+    from smallbatch.training import Fitted
+
 PACKAGES = ("smallbatch", "keras", "tensorflow", "jax", "keras-cv", "numpy", "scikit-learn")
 
 
 def make_record(
-    config: RunConfig, history: list[dict], diverged: bool, metrics: dict, seconds: dict[str, float]
+    config: RunConfig, fitted: "Fitted", metrics: dict, images: dict[str, int], seconds: dict[str, float]
 ) -> dict:
     """Return the record of a finished run.
 
-    `metrics` holds {evaluation: {split: {"loss", "accuracy"}}}, `seconds` the wall time of each stage.
+    `metrics` holds {evaluation: {split: {metric: value}}}, `images` the size of each split, `seconds` the wall time
+    of each stage.
     """
     return {
         "run": config.run_id(),
         "parameters": config.identity(),
-        "outcome": "diverged" if diverged else "finished",
+        "used": {
+            "learning_rate": config.scaled_learning_rate(),
+            "batch_norm_momentum": config.momentum_of_averages(),
+            "sgd_batch_size": config.sgd_batch_size,
+            "normalization_batch_size": config.normalization_batch_size,
+        },
+        "outcome": "diverged" if fitted.diverged else "finished",
         "metrics": metrics,
-        "epochs": len(history),
-        "steps": history[-1]["steps"],
+        "images": images,
+        "epochs": len(fitted.history),
+        "kept_epoch": fitted.kept_epoch,
+        "steps": fitted.history[-1]["steps"],
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "memory_peak_mib": _memory_peak_mib(),
         "environment": environment(),
@@ -126,8 +139,11 @@ def _flat(record: dict, experiments: str) -> dict:
         "experiments": experiments,
         "outcome": record["outcome"],
         **record["parameters"],
+        **{f"used_{name}": value for name, value in record["used"].items()},
         **metrics,
+        **{f"images_{split}": n for split, n in record["images"].items()},
         "epochs_done": record["epochs"],
+        "kept_epoch": record["kept_epoch"],
         "steps_done": record["steps"],
         **{f"seconds_{name}": value for name, value in record["seconds"].items()},
         "memory_peak_mib": record["memory_peak_mib"],

@@ -97,3 +97,76 @@ def test_reference_explains_every_parameter():
     table = RunConfig.reference()
     assert list(table.index) == list(RunConfig.model_fields)
     assert (table["meaning"].str.len() > 10).all() and (table["allowed"] != "").all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters", "factor"),
+    [
+        ("none", {"batch_size": 4}, 1),
+        ("linear", {"batch_size": 4}, 1 / 8),
+        ("linear", {"batch_size": 64}, 2),
+        ("linear", {"batch_size": 32, "masked_loss_batch_size": 4}, 1 / 8),
+        ("linear", {"batch_size": 32, "normalization": "ghost", "ghost_batch_size": 4}, 1),
+        ("sqrt", {"batch_size": 8}, 0.5),
+        ("sqrt", {"batch_size": 32}, 1),
+    ],
+)
+def test_learning_rate_rules(rule, parameters, factor):
+    config = RunConfig.create(learning_rate=0.3, learning_rate_scaling=rule, **parameters)
+    assert config.scaled_learning_rate() == pytest.approx(0.3 * factor)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sgd", "normalization"),
+    [
+        ({"batch_size": 8}, 8, 8),
+        ({"batch_size": 8, "normalization": "ghost", "ghost_batch_size": 2}, 8, 2),
+        ({"batch_size": 8, "masked_loss_batch_size": 2}, 2, 8),
+        ({"batch_size": 8, "normalization": "group"}, 8, None),
+        ({"batch_size": 8, "normalization": "frozen"}, 8, None),
+    ],
+)
+def test_the_two_batch_sizes_of_an_arm(parameters, sgd, normalization):
+    config = RunConfig.create(**parameters)
+    assert (config.sgd_batch_size, config.normalization_batch_size) == (sgd, normalization)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"normalization": "ghost"}, r"ghost_batch_size = None .* a divisor of the batch size \(1, 2, 4, 8, 16, 32\)"),
+        ({"normalization": "ghost", "ghost_batch_size": 5}, "ghost_batch_size = 5 "),
+        ({"ghost_batch_size": 4}, "ghost_batch_size = 4 with normalization = 'batch' would do nothing"),
+        ({"masked_loss_batch_size": 33}, "masked_loss_batch_size = 33 with batch_size = 32. Allowed: 1 to 32"),
+        ({"masked_loss_batch_size": 4, "augmentation": "mixup"}, "mix images without loss"),
+        ({"normalization": "group", "weights": "imagenet", "width": 1.0, "depth": 1.0}, "normalization = 'group'"),
+        ({"normalization": "layer"}, "normalization = 'layer' is not allowed. Allowed: batch, ghost, group, frozen"),
+        (
+            {"batch_norm_momentum": 1.0},
+            "batch_norm_momentum = 1.0 is not allowed. Allowed: number, ≥ 0, < 1, or scaled",
+        ),
+        ({"batch_norm_momentum": "scale"}, "batch_norm_momentum = 'scale' is not allowed"),
+        ({"dropout": 1.0}, "dropout = 1.0 is not allowed. Allowed: number, ≥ 0, < 1"),
+        ({"augmentation": "rotate"}, "Allowed: none, flip, randaugment, mixup, cutmix"),
+        ({"early_stopping_patience": 0}, "early_stopping_patience = 0 is not allowed"),
+        ({"label_smoothing": -0.1}, "label_smoothing = -0.1 is not allowed"),
+        ({"weight_decay": -1.0}, "weight_decay = -1.0 is not allowed"),
+        ({"warmup_epochs": -1.0}, "warmup_epochs = -1.0 is not allowed"),
+        (
+            {"normalization": "ghost", "ghost_batch_size": 1, "image_size": 75},
+            "ghost_batch_size = 1 with image_size = 75: the last feature map is 1x1",
+        ),
+    ],
+    ids=str,
+)
+def test_arms_and_remedies_that_cannot_be_are_refused_once_and_clearly(parameters, message):
+    with pytest.raises(ParameterError, match=message) as error:
+        RunConfig.create(**parameters)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_one_value_per_channel_does_not_matter_without_batch_statistics():
+    for kind in ("group", "frozen"):
+        assert RunConfig.create(batch_size=1, image_size=75, normalization=kind)
+    masked = RunConfig.create(batch_size=8, masked_loss_batch_size=1, image_size=75)
+    assert masked.normalization_batch_size == 8

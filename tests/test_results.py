@@ -7,6 +7,7 @@ import pytest
 
 from smallbatch import results
 from smallbatch.config import RunConfig
+from smallbatch.training import Fitted
 
 HISTORY = [
     {"epoch": 1, "steps": 5, "images": 20, "seconds": 1.0, "train_loss": 2.0, "train_accuracy": 0.1,
@@ -22,7 +23,9 @@ def metrics(test_accuracy=0.75, loss=0.5):
 
 def write(folder, test_accuracy=0.75, diverged=False, loss=0.5, **parameters):
     config = RunConfig.create(record_folder=str(folder), **parameters)
-    record = results.make_record(config, HISTORY, diverged, metrics(test_accuracy, loss), {"training": 2.0})
+    images = {"train": 20, "validation": 4, "test": 4}
+    fitted = Fitted(HISTORY, diverged, kept_epoch=2)
+    record = results.make_record(config, fitted, metrics(test_accuracy, loss), images, {"training": 2.0})
     return config, results.write_record(config, record, HISTORY)
 
 

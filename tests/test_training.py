@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from smallbatch import evaluation, training
+from smallbatch import model as published
+from smallbatch import recalibration, training
 from smallbatch.config import RunConfig
 from smallbatch.data import Data, Split
+from smallbatch.errors import ParameterError
 
 
 def split(n, seed=0):
@@ -37,56 +39,70 @@ def network():
     )
 
 
-def fit(data, **parameters):
-    config = RunConfig.create(**{"batch_size": 4, "learning_rate": 0.1, **parameters})
-    model = network()
-    training.compile_model(model, config)
-    return model, *training.fit(model, data, config)
+def create(**parameters):
+    return RunConfig.create(**{"batch_size": 4, "learning_rate": 0.1, **parameters})
+
+
+def fit(data, model=None, **parameters):
+    config = create(**parameters)
+    model = model or network()
+    training.compile_model(model, config, len(data.train))
+    return model, training.fit(model, data, config, recalibration.Observed(model))
+
+
+def numbers(batch):
+    """The images of a batch, by the number in their first pixel."""
+    return [int(i) for i in batch[0][:, 0, 0, 0]]
 
 
 def test_training_drops_the_remainder_and_shows_each_image_at_most_once_an_epoch(data):
-    batches = training.Batches(data.train, 4, shuffle_seed=0)
+    batches = training.TrainingBatches(data.train, create(), 2)
     assert len(batches) == 5
-    shown = [int(i) for k in range(5) for i in batches[k][0][:, 0, 0, 0]]
+    shown = [i for k in range(5) for i in numbers(batches[k])]
     assert len(set(shown)) == len(shown) == 20
     batches.on_epoch_begin()  # the first epoch
-    assert [int(i) for k in range(5) for i in batches[k][0][:, 0, 0, 0]] == shown
+    assert [i for k in range(5) for i in numbers(batches[k])] == shown
     batches.on_epoch_begin()
-    assert [int(i) for k in range(5) for i in batches[k][0][:, 0, 0, 0]] != shown
+    assert [i for k in range(5) for i in numbers(batches[k])] != shown
 
 
 def test_evaluation_shows_every_image_once_in_order(data):
     batches = training.Batches(data.train, 4)
-    assert [int(i) for k in range(len(batches)) for i in batches[k][0][:, 0, 0, 0]] == list(range(22))
+    assert [i for k in range(len(batches)) for i in numbers(batches[k])] == list(range(22))
 
 
 def test_the_order_is_the_same_for_the_same_seed_at_every_batch_size(data):
-    order = [training.Batches(data.train, size, shuffle_seed=5).order.tolist() for size in (1, 4)]
-    assert order[0] == order[1] != training.Batches(data.train, 4, shuffle_seed=6).order.tolist()
+    sized = [create(batch_size=1, seed=5), create(batch_size=4, seed=5)]
+    masked = create(batch_size=8, seed=5, masked_loss_batch_size=4)
+    first, *others = [training.TrainingBatches(data.train, c, 2).order.tolist() for c in (*sized, masked)]
+    assert others == [first, first]
+    assert training.TrainingBatches(data.train, create(seed=6), 2).order.tolist() != first
 
 
 def test_the_budget_in_epochs(data):
-    _, history, diverged = fit(data, epochs=3)
+    _, fitted = fit(data, epochs=3)
+    history = fitted.history
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert [row["steps"] for row in history] == [5, 10, 15]
     assert [row["images"] for row in history] == [20, 40, 60]
-    assert not diverged
+    assert not fitted.diverged and fitted.kept_epoch == 3
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(3, [3]), (5, [5]), (12, [5, 10, 12])])
 def test_the_budget_in_steps_ends_inside_an_epoch_and_overrules_epochs(data, steps, expected):
-    model, history, _ = fit(data, steps=steps, epochs=1)
+    model, fitted = fit(data, steps=steps, epochs=1)
+    history = fitted.history
     assert [row["steps"] for row in history] == expected
     assert int(model.optimizer.iterations.numpy()) == steps
     assert history[-1]["validation_accuracy"] is not None
 
 
 def test_a_step_is_that_of_sgd_with_momentum(data):
-    model, _, _ = fit(data, steps=2, learning_rate=0.1, momentum=0.5)
+    model, _ = fit(data, steps=2, learning_rate=0.1, momentum=0.5)
     by_hand = network()
     weights, bias = (w.astype("float64") for w in by_hand.get_weights())
     velocity = [np.zeros_like(weights), np.zeros_like(bias)]
-    batches = training.Batches(data.train, 4, shuffle_seed=0)
+    batches = training.TrainingBatches(data.train, create(), 2)
     for k in range(2):
         images, labels = batches[k]
         inputs = images.reshape(4, -1) / 255
@@ -99,23 +115,14 @@ def test_a_step_is_that_of_sgd_with_momentum(data):
     np.testing.assert_allclose(model.get_weights()[1], bias, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("rule", "batch_size", "factor"),
-    [("none", 4, 1), ("linear", 4, 1 / 8), ("linear", 64, 2), ("sqrt", 8, 0.5), ("sqrt", 32, 1)],
-)
-def test_learning_rate_rules(rule, batch_size, factor):
-    config = RunConfig.create(batch_size=batch_size, learning_rate=0.3, learning_rate_scaling=rule)
-    assert training.scaled_learning_rate(config) == pytest.approx(0.3 * factor)
-
-
 def test_a_loss_that_is_not_a_number_ends_the_run_as_diverged(data):
-    _, history, diverged = fit(data, learning_rate=1e30, epochs=50)
-    assert diverged and len(history) < 50
+    _, fitted = fit(data, learning_rate=1e30, epochs=50)
+    assert fitted.diverged and len(fitted.history) < 50
 
 
 def test_an_exploding_loss_ends_the_run_as_diverged(data):
-    _, history, diverged = fit(data, learning_rate=1e6, epochs=50)
-    assert diverged and len(history) == 1 and history[0]["steps"] <= 5
+    _, fitted = fit(data, learning_rate=1e6, epochs=50)
+    assert fitted.diverged and len(fitted.history) == 1 and fitted.history[0]["steps"] <= 5
 
 
 @pytest.mark.parametrize(
@@ -137,12 +144,175 @@ def test_progress_is_printed_epoch_by_epoch(data, capsys):
     assert len(lines) == 2 and lines[1].startswith("batch size 4, seed 7: epoch 2 of 2, loss")
 
 
-def test_evaluation_counts_every_image(data):
-    model, _, _ = fit(data, epochs=5)
-    metrics = evaluation.evaluate(model, data)
-    assert set(metrics) == {"train", "validation", "test"}
-    for name, part in data.splits().items():
-        logits = np.asarray(model(part.images.astype("float32")))
-        assert metrics[name]["accuracy"] == pytest.approx((logits.argmax(1) == part.labels).mean())
-        losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(part)), part.labels]
-        assert metrics[name]["loss"] == pytest.approx(losses.mean(), abs=1e-5)
+def normalized(kind="batch", momentum=0.9, size=None):
+    """A network with batch norm, or what takes its place, and weights that do not depend on the arm."""
+    from smallbatch.normalization import layer
+
+    keras.utils.set_random_seed(0)
+    plain = keras.layers.BatchNormalization(scale=False, momentum=momentum).get_config()
+    return keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(16, 3),
+            layer(kind, plain, size),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
+
+
+def weights_after(data, model, **parameters):
+    return fit(data, model, epochs=2, **parameters)[0].get_weights()
+
+
+def test_a_masked_loss_that_keeps_all_images_is_the_ordinary_step(data):
+    ordinary = weights_after(data, normalized())
+    masked = weights_after(data, normalized(), masked_loss_batch_size=4)
+    for ours, theirs in zip(masked, ordinary, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_masked_loss_has_few_images_in_the_loss_and_all_in_the_statistics(data):
+    config = create(batch_size=8, masked_loss_batch_size=3)
+    batches = training.TrainingBatches(data.train, config, 2)
+    assert len(batches) == 7  # 22 images with loss, three at a time
+    for k in range(7):
+        images, labels, weights = batches[k]
+        assert weights.tolist() == [1] * 3 + [0] * 5 and len(labels) == 8
+        assert len(set(numbers((images,)))) == 8
+        assert numbers((images,))[:3] == numbers((data.train.images[batches.order[3 * k : 3 * k + 3]],))
+    assert numbers(batches[0])[3:] != numbers(batches[1])[3:]
+
+
+def test_the_gradient_of_a_masked_loss_is_that_of_the_images_with_loss(data):
+    # Without batch norm the other images must not matter at all.
+    model, fitted = fit(data, steps=5, batch_size=8, masked_loss_batch_size=4)
+    expected, _ = fit(data, steps=5, batch_size=4)
+    for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert [row["images"] for row in fitted.history] == [20]
+
+
+def test_with_batch_norm_the_images_without_loss_take_part_in_the_statistics(data):
+    masked = weights_after(data, normalized(), batch_size=8, masked_loss_batch_size=4)
+    small = weights_after(data, normalized(), batch_size=4)
+    assert np.abs(masked[0] - small[0]).max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", ["ghost", "group", "frozen"])
+def test_every_arm_trains(data, kind):
+    parameters = {"normalization": kind, "ghost_batch_size": 2 if kind == "ghost" else None}
+    # A fixed scale does not tame large steps as batch statistics do.
+    _, fitted = fit(data, normalized(kind, size=2), epochs=8, learning_rate=0.003, **parameters)
+    assert fitted.history[-1]["train_loss"] < 0.5 * fitted.history[0]["train_loss"]
+    assert ("lag_mean" in fitted.history[0]) == (kind == "ghost")
+
+
+def test_the_statistics_of_the_frozen_arm_are_those_of_the_training_images(data):
+    model, _ = fit(data, normalized("frozen"), normalization="frozen", learning_rate=1e-9)
+    inputs = np.asarray(keras.Model(model.inputs, model.layers[1].output)(data.train.images.astype("float32")))
+    _, moving_mean, moving_variance = model.layers[2].get_weights()
+    np.testing.assert_allclose(moving_mean, inputs.mean((0, 1, 2)), atol=1e-4)
+    np.testing.assert_allclose(moving_variance, inputs.var((0, 1, 2)), rtol=1e-3)
+
+
+def test_scaled_momentum_keeps_the_same_share_after_the_same_images():
+    images = 6400
+    shares = []
+    for size in (1, 4, 10, 32):
+        config = create(batch_size=size, batch_norm_momentum="scaled")
+        layer = keras.layers.BatchNormalization(momentum=config.momentum_of_averages())
+        shares.append(layer.momentum ** (images / size))
+    np.testing.assert_allclose(shares, 0.99**200, rtol=1e-9)
+    assert create(batch_size=1, batch_norm_momentum="scaled").momentum_of_averages() == pytest.approx(
+        0.999686, abs=1e-6
+    )
+
+
+def test_the_lag_of_the_moving_averages_is_traced_and_shrinks(data):
+    _, fitted = fit(data, normalized(momentum=0.9), epochs=12, learning_rate=1e-9)
+    lag = [row["lag_mean"] for row in fitted.history]
+    # With weights that stand still a moving average forgets its start as momentum ** steps (plus its own noise).
+    assert lag[1] == pytest.approx(lag[0] * 0.9**5, rel=0.25)
+    assert lag[-1] < 0.3 * lag[0]
+    assert all(row["seconds_lag"] >= 0 for row in fitted.history)
+
+
+def test_weight_decay_shrinks_the_kernels_and_nothing_else(data):
+    plain = weights_after(data, normalized(), learning_rate=1e-3, momentum=0.0)
+    decayed = weights_after(data, normalized(), learning_rate=1e-3, momentum=0.0, weight_decay=1e-3)
+    factor = (1 - 1e-3 * 1e-3) ** 10
+    names = [w.path.split("/")[-1] for w in normalized().weights]
+    for name, ours, theirs in zip(names, decayed, plain, strict=True):
+        if name == "kernel":
+            np.testing.assert_allclose(ours, theirs * factor, rtol=1e-4, atol=1e-7)
+    strong = weights_after(data, normalized(), learning_rate=1e-3, momentum=0.0, weight_decay=50.0)
+    assert np.abs(strong[0]).max() < 0.7 * np.abs(plain[0]).max()
+    bias = names.index("bias")
+    # Left out of the decay, it changes only as the gradient does.
+    assert np.abs(strong[bias] - plain[bias]).max() < 0.01
+
+
+def test_label_smoothing_spreads_its_share_over_all_classes(data):
+    config = create(label_smoothing=0.1)
+    rows = training.TrainingBatches(data.train, config, 2)[0][1]
+    assert sorted({round(float(v), 6) for v in rows.ravel()}) == [0.05, 0.95]
+    model, fitted = fit(data, label_smoothing=0.1, learning_rate=1e-9)
+    logits = np.asarray(model(data.validation.images.astype("float32")))
+    losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(8), data.validation.labels]
+    # Validation is without smoothing, so that its loss can be compared between runs.
+    assert fitted.history[-1]["validation_loss"] == pytest.approx(losses.mean(), rel=1e-4)
+    assert 0 <= fitted.history[-1]["train_accuracy"] <= 1
+
+
+def test_warm_up_rises_linearly_and_stays(data):
+    model = network()
+    training.compile_model(model, create(learning_rate=0.4, warmup_epochs=2), len(data.train))
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(13)]
+    np.testing.assert_allclose(np.diff(rates[:11]), 0.036, rtol=1e-4)
+    assert rates[0] == pytest.approx(0.04) and rates[10:] == pytest.approx([0.4] * 3)
+
+
+def test_early_stopping_goes_back_to_the_best_epoch(data):
+    # Two images whose labels are the wrong way round: the better the training, the worse the validation.
+    wrong = Data(data.train, Split(data.validation.images, 1 - data.validation.labels), data.test, data.class_names)
+    model, fitted = fit(wrong, epochs=50, early_stopping_patience=3)
+    losses = [row["validation_loss"] for row in fitted.history]
+    best = int(np.argmin(losses)) + 1
+    assert fitted.kept_epoch == best and len(losses) == best + 3 < 50
+    loss, _ = model.evaluate(training.Batches(wrong.validation), verbose=0)
+    assert loss == pytest.approx(min(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["flip", "mixup"])
+def test_augmentation_changes_training_images_and_nothing_else(data, name):
+    config = create(augmentation=name)
+    batches = training.TrainingBatches(data.train, config, 2)
+    plain = training.TrainingBatches(data.train, create(), 2)
+    assert any((batches[k][0] != plain[k][0]).any() for k in range(5))
+    assert (batches[0][1].ndim == 2) == (name == "mixup")
+    _, fitted = fit(data, augmentation=name, epochs=2)
+    assert len(fitted.history) == 2 and not fitted.diverged
+
+
+def test_augmentation_is_refused_before_anything_is_loaded_where_it_cannot_be_had(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ParameterError, match="augmentation = 'flip': KerasCV needs TensorFlow"):
+        training.prepare(create(augmentation="flip"))
+
+
+def test_dropout_stands_after_the_last_batch_norm_or_between_them_as_asked():
+    small = {"width": 0.125, "depth": 0.2, "image_size": 75}
+    names = [layer.name for layer in published.build(create(**small, dropout=0.2), 3).layers]
+    assert names[-2:] == ["dropout", "logits"]
+    network = published.build(create(**small, dropout_between_batch_norms=0.3), 3).layers[2]
+    between = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    assert {layer.rate for layer in between} == {0.3}
+    # 2/4/2 blocks; the very last one has no batch norm of its own behind it in the trunk.
+    assert [layer.name for layer in between] == [
+        "block35_1_dropout", "block35_2_dropout", "block17_1_dropout", "block17_2_dropout",
+        "block17_3_dropout", "block17_4_dropout", "block8_1_dropout",
+    ]  # fmt: skip
+    readers = [op.name for layer in between for node in layer._outbound_nodes for op in [node.operation]]
+    assert "conv2d" in " ".join(readers)

@@ -1,0 +1,100 @@
+"""The arms of normalization: layers that take the place of batch norm in a network, and know nothing of it.
+
+They change over which images the statistics of a channel are taken, and nothing else: all keep batch norm's
+epsilon, and its shift without a scale where it has none.
+"""
+
+import keras
+from keras import ops
+
+# The published network's widths are all divisible by it (Wu & He 2018 use 32 for other networks).
+GROUPS_AT_FULL_WIDTH = 16
+
+
+def layer(kind: str, batch_norm: dict, ghost_batch_size: int | None = None, width: float = 1.0) -> keras.layers.Layer:
+    """Return the layer of an arm (`batch`, `ghost`, `group` or `frozen`) that replaces a batch norm.
+
+    `batch_norm` is the config of the replaced layer, `width` the share of its channels that the network keeps.
+    """
+    if kind == "batch":
+        return keras.layers.BatchNormalization.from_config(batch_norm)
+    if kind == "ghost":
+        return GhostBatchNormalization(ghost_batch_size, **batch_norm)
+    if kind == "frozen":
+        return FrozenBatchNormalization.from_config(batch_norm)
+    shared = ("name", "axis", "epsilon", "center", "scale", "dtype")
+    return GroupNormalization(groups(width), **{key: batch_norm[key] for key in shared})
+
+
+def groups(width: float) -> int:
+    """Return the number of groups of group norm, so that a group has as many channels as at full width."""
+    return int(GROUPS_AT_FULL_WIDTH * width)
+
+
+@keras.saving.register_keras_serializable("smallbatch")
+class GhostBatchNormalization(keras.layers.BatchNormalization):
+    """Batch norm that normalizes every `ghost_batch_size` images of a batch by themselves (Hoffer et al. 2017, 4.1).
+
+    The moving averages take one step per batch, towards the mean of its ghost batches' statistics, so that their
+    memory in images does not depend on the ghost size. The batch has to be a multiple of it.
+    """
+
+    def __init__(self, ghost_batch_size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.ghost_batch_size = ghost_batch_size
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalize (n, ..., channels) to the same shape."""
+        if not (training and self.trainable):
+            return super().call(inputs, training=False, mask=mask)
+        outputs, mean, variance = normalize_in_groups(self, inputs, self.ghost_batch_size)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + ops.mean(value, axis=0) * (1.0 - self.momentum))
+        return outputs
+
+    def get_config(self):
+        """Return what the layer is made from."""
+        return super().get_config() | {"ghost_batch_size": self.ghost_batch_size}
+
+
+@keras.saving.register_keras_serializable("smallbatch")
+class FrozenBatchNormalization(keras.layers.BatchNormalization):
+    """Batch norm with constant statistics, in training too: a fixed scale and a shift that is still learned."""
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalize (n, ..., channels) to the same shape."""
+        return super().call(inputs, training=False, mask=mask)
+
+
+@keras.saving.register_keras_serializable("smallbatch")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Group norm (Wu & He 2018) that can stand where batch norm stood, and so accepts its `training` and `mask`."""
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalize (n, ..., channels) to the same shape."""
+        return super().call(inputs)
+
+
+def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, size: int):
+    """Return batch norm's output with each `size` consecutive images normalized by their own statistics.
+
+    `inputs` is (n, ..., channels) with n a multiple of `size`. Also returns the statistics used: mean and (biased)
+    variance, both (n / size, channels). The layer's moving averages are left alone.
+    """
+    inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    axis = batch_norm.axis % len(inputs.shape)
+    # (n, ...) becomes (n / size, size, ...); the channel axis moves one to the right.
+    grouped = ops.reshape(inputs, (-1, size, *ops.shape(inputs)[1:]))
+    others = [k for k in range(1, len(inputs.shape) + 1) if k != axis + 1]
+    mean, variance = ops.moments(grouped, axes=others, keepdims=True)
+    scale = ops.rsqrt(variance + batch_norm.epsilon)
+    per_channel = [1] * len(grouped.shape)
+    per_channel[axis + 1] = -1
+    if batch_norm.scale:
+        scale = scale * ops.reshape(batch_norm.gamma, per_channel)
+    outputs = (grouped - mean) * scale
+    if batch_norm.center:
+        outputs = outputs + ops.reshape(batch_norm.beta, per_channel)
+    outputs = ops.cast(ops.reshape(outputs, ops.shape(inputs)), batch_norm.compute_dtype)
+    channels = inputs.shape[axis]
+    return outputs, ops.reshape(mean, (-1, channels)), ops.reshape(variance, (-1, channels))
