@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from smallbatch.batches import chunks
-from smallbatch.errors import ParameterError
+from smallbatch.errors import require
 from smallbatch.recalibration import Observed
 
 FEWEST_BATCHES = 4
@@ -27,11 +27,8 @@ def batch_norm_noise(observed: Observed, images: np.ndarray, batch_sizes: list[i
     """
     tables = []
     for size in batch_sizes:
-        if not 1 <= size <= len(images) // FEWEST_BATCHES:
-            raise ParameterError(
-                f"batch_sizes: {size} with {len(images)} images. Allowed: 1 to {len(images) // FEWEST_BATCHES}, "
-                f"so that there are at least {FEWEST_BATCHES} batches"
-            )
+        most = len(images) // FEWEST_BATCHES
+        require("batch_sizes", size, 1 <= size <= most, f"1 to {most} with {len(images)} images")
         rows = []
         for place, (mean, variance) in enumerate(_moments(observed, images, size)):
             layer = observed.layers[place]

@@ -19,3 +19,9 @@ class StudyError(UserError):
 
 class DataError(UserError):
     """A data set is missing, incomplete or damaged."""
+
+
+def require(name: str, value, is_allowed: bool, allowed: str) -> None:
+    """Raise `ParameterError`, naming the parameter, its value and what is allowed, unless it is allowed."""
+    if not is_allowed:
+        raise ParameterError(f"{name} = {value!r} is not allowed. Allowed: {allowed}")

@@ -13,6 +13,10 @@ EVALUATIONS = {
     name: (sns.color_palette("colorblind")[colour], marker)
     for name, colour, marker in (("moving", 3, "o"), ("batch", 7, "s"), ("recalibrated", 9, "D"))
 }
+LAGS = {
+    "lag_mean": "Distance of means\n(standard deviations)",
+    "lag_sd": "Distance of standard\ndeviations (log)",
+}
 # Okabe and Ito's colours as seaborn has them: told apart with all common kinds of colour blindness.
 TRAIN, VALIDATION, TEST = (sns.color_palette("colorblind")[i] for i in (0, 1, 2))
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -89,11 +93,7 @@ def three_evaluations(metrics: dict) -> plt.Figure:
 def statistics_lag(history: pd.DataFrame) -> plt.Figure:
     """Return how far batch norm's moving averages are from the training images' statistics, by epoch of one run."""
     figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.0), sharex=True)
-    panels = (
-        ("lag_mean", "Distance of means\n(standard deviations)"),
-        ("lag_sd", "Distance of standard\ndeviations (log)"),
-    )
-    for axis, (column, label) in zip(axes, panels, strict=True):
+    for axis, (column, label) in zip(axes, LAGS.items(), strict=True):
         axis.plot(history["epoch"], history[f"{column}_worst"], color="0.45", marker="^", label="worst layer")
         axis.plot(history["epoch"], history[column], color=EVALUATIONS["moving"][0], marker="o", label="median layer")
         axis.set(xlabel="Epoch", ylabel=label)
@@ -161,32 +161,56 @@ def error_by_batch_size(runs: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def generalization_gap(runs: pd.DataFrame) -> plt.Figure:
-    """Return test minus training error, in points, against batch size: each finished run a dot, the mean a line."""
+def error_by_evaluation(runs: pd.DataFrame) -> plt.Figure:
+    """Return test error against batch size in the three evaluations: each finished run a dot, the mean a line."""
     finished = runs[runs["outcome"] == "finished"]
-    table = finished.assign(gap=100 * (finished["moving_train_accuracy"] - finished["moving_test_accuracy"]))
+    figure, axis = plt.subplots(figsize=(6.6, 3.8))
+    highest = 0.0
+    for name, (colour, marker) in EVALUATIONS.items():
+        table = finished.assign(error=1 - finished[f"{name}_test_accuracy"])
+        _dots_and_mean(axis, table, "error", colour, marker, name)
+        highest = max(highest, table["error"].max()) if len(table) else highest
+    axis.set(xlabel="Batch size (images per step)", ylabel="Test error after training")
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.set_ylim(0, 1.08 * highest if highest > 0 else 1)
+    axis.legend(title="Batch norm uses")
+    _batch_size_axis(axis, runs["batch_size"])
+    return figure
+
+
+def generalization_gap(runs: pd.DataFrame) -> plt.Figure:
+    """Return test minus training error, recalibrated, in points, against batch size: a dot per run, the mean a line."""
+    finished = runs[runs["outcome"] == "finished"]
+    gap = finished["recalibrated_train_accuracy"] - finished["recalibrated_test_accuracy"]
     figure, axis = plt.subplots(figsize=(6.6, 3.4))
-    _dots_and_mean(axis, table, "gap", sns.color_palette("colorblind")[4], "P", "test error − training error")
+    label = "test error − training error"
+    _dots_and_mean(axis, finished.assign(gap=100 * gap), "gap", sns.color_palette("colorblind")[4], "P", label)
     axis.axhline(0, color="0.4", linewidth=1)
     axis.set(xlabel="Batch size (images per step)", ylabel="Generalization gap (points)")
     _batch_size_axis(axis, runs["batch_size"])
     return figure
 
 
+def lag_curves(history: pd.DataFrame) -> plt.Figure:
+    """Return how far the moving averages are from the training images' statistics by epoch, per batch size."""
+    figure, axes = plt.subplots(2, 1, figsize=(6.6, 5.6), sharex=True)
+    for axis, (column, label) in zip(axes, LAGS.items(), strict=True):
+        _curves(axis, history.dropna(subset=[column]), column)
+        axis.set(ylabel=label)
+        axis.set_ylim(bottom=0)
+    axes[1].set(xlabel="Epoch")
+    axes[1].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(title="Batch size", ncols=2)
+    figure.tight_layout()
+    return figure
+
+
 def learning_curves(history: pd.DataFrame) -> plt.Figure:
     """Return validation accuracy and training loss by epoch, a colour and marker per batch size, thin lines: runs."""
-    sizes = sorted(history["batch_size"].unique())
-    colours = dict(zip(sizes, sns.color_palette("viridis", len(sizes)), strict=True))
     figure, axes = plt.subplots(2, 1, figsize=(6.6, 6.4), sharex=True)
     panels = (("train_loss", "Training loss (nats)"), ("validation_accuracy", "Validation accuracy"))
     for axis, (column, label) in zip(axes, panels, strict=True):
-        for k, size in enumerate(sizes):
-            part = history[history["batch_size"] == size]
-            for _, run in part.groupby("run"):
-                axis.plot(run["epoch"], run[column], color=colours[size], linewidth=0.7, alpha=0.5)
-            mean = part.groupby("epoch")[column].mean()
-            marker = MARKERS[k % len(MARKERS)]
-            axis.plot(mean.index, mean, color=colours[size], marker=marker, markersize=5, label=str(size))
+        _curves(axis, history, column)
         axis.set(ylabel=label)
     axes[1].set(xlabel="Epoch")
     axes[1].xaxis.get_major_locator().set_params(integer=True)
@@ -194,6 +218,16 @@ def learning_curves(history: pd.DataFrame) -> plt.Figure:
     axes[0].legend(title="Batch size", ncols=2)
     figure.tight_layout()
     return figure
+
+
+def _curves(axis, history: pd.DataFrame, column: str) -> None:
+    sizes = sorted(history["batch_size"].unique())
+    for k, (size, colour) in enumerate(zip(sizes, sns.color_palette("viridis", len(sizes)), strict=True)):
+        part = history[history["batch_size"] == size]
+        for _, run in part.groupby("run"):
+            axis.plot(run["epoch"], run[column], color=colour, linewidth=0.7, alpha=0.5)
+        mean = part.groupby("epoch")[column].mean()
+        axis.plot(mean.index, mean, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=str(size))
 
 
 def _dots_and_mean(axis, table: pd.DataFrame, column: str, colour, marker: str, label: str) -> None:

@@ -140,7 +140,10 @@ def lag(observed: Observed, data) -> dict[str, float]:
 
     For each layer, over its channels: `lag_mean` is the root mean square of the distance between moving mean and
     mean, in standard deviations; `lag_sd` that of the natural logarithm of the ratio of the standard deviations.
+    Not a number where no layer is observed.
     """
+    if not observed.layers:
+        return dict.fromkeys(("lag_mean", "lag_mean_worst", "lag_sd", "lag_sd_worst"), float("nan"))
     measured = measure(observed, data)
     rows = []
     for layer, old, new in zip(observed.layers, moving_averages(observed.layers), measured, strict=True):

@@ -244,7 +244,7 @@ def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibrati
     if config.steps is not None:
         epochs = math.ceil(config.steps / len(train))
     some = data.train.images[np.random.default_rng(0).permutation(len(data.train))[:LAG_IMAGES]]
-    progress = Progress(config, epochs, lambda: recalibration.lag(observed, some) if observed.layers else {})
+    progress = Progress(config, epochs, lambda: recalibration.lag(observed, some))
     divergence = StopOnDivergence()
     callbacks = [progress, divergence]
     if config.steps is not None:

@@ -68,5 +68,5 @@ def test_layers_come_in_the_order_of_running():
 
 @pytest.mark.parametrize("size", [0, 26])
 def test_too_few_batches_are_refused(size):
-    with pytest.raises(ParameterError, match=f"batch_sizes: {size} with 100 images. Allowed: 1 to 25"):
+    with pytest.raises(ParameterError, match=f"batch_sizes = {size} is not allowed. Allowed: 1 to 25 with 100 images"):
         batch_norm_noise(observed(), np.zeros((100, 6, 6, 20), "float32"), [size])

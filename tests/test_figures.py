@@ -23,6 +23,9 @@ def table(outcomes):
             "outcome": outcomes,
             "moving_train_accuracy": np.array(accuracy) + 0.05,
             "moving_test_accuracy": accuracy,
+            "batch_test_accuracy": np.array(accuracy) + 0.01,
+            "recalibrated_train_accuracy": np.array(accuracy) + 0.07,
+            "recalibrated_test_accuracy": np.array(accuracy) + 0.02,
         }
     )
 
@@ -39,6 +42,10 @@ def test_every_finished_run_is_a_dot(n_diverged):
     np.testing.assert_allclose(sorted(set(errors[:, 1].round(9))), [0.05, 0.1] if n_diverged < 4 else [])
     gaps = dots(figures.generalization_gap(runs).axes[0])
     np.testing.assert_allclose(gaps[:, 1], [5.0] * (4 - n_diverged))
+    evaluations = dots(figures.error_by_evaluation(runs).axes[0])
+    expected = [0.08, 0.09, 0.1] if n_diverged < 4 else []
+    np.testing.assert_allclose(sorted(set(evaluations[:, 1].round(9))), expected)
+    assert len(evaluations) == 3 * (4 - n_diverged)
 
 
 def test_batch_sizes_are_the_ticks_of_a_logarithmic_axis():
@@ -59,3 +66,27 @@ def test_learning_curves_show_each_run_and_the_mean_of_each_batch_size():
     axis = figures.learning_curves(history).axes[0]
     assert [list(line.get_ydata()) for line in axis.lines[:3]] == [[2, 1], [4, 3], [3, 2]]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["4", "32"]
+
+
+def test_lag_curves_leave_out_runs_without_batch_statistics():
+    history = pd.DataFrame(
+        {
+            "run": ["a", "a", "b"],
+            "batch_size": [4, 4, 32],
+            "epoch": [1, 2, 1],
+            "lag_mean": [2.0, 1.0, np.nan],
+            "lag_sd": [0.2, 0.1, np.nan],
+        }
+    )
+    axis = figures.lag_curves(history).axes[0]
+    assert [list(line.get_ydata()) for line in axis.lines] == [[2, 1], [2, 1]]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["4"]
+    figures.lag_curves(history[history["run"] == "b"])  # none at all is no error
+
+
+def test_one_run_in_three_evaluations_shows_intervals():
+    values = {"accuracy": 1.0, "accuracy_low": 0.9, "accuracy_high": 1.0 - 1e-17}
+    metrics = {name: dict.fromkeys(("train", "validation", "test"), values) for name in figures.EVALUATIONS}
+    axis = figures.three_evaluations(metrics).axes[0]
+    assert len(axis.containers) == 3
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["train", "validation", "test"]

@@ -84,10 +84,18 @@ def test_numbers_on_the_page_are_those_of_the_records(built, browser):
     text = re.sub(r"\s+", " ", page.inner_text("article"))
     runs = pd.read_csv(built.folder / "results/tiny/runs.csv")
     error = 100 * (1 - runs.groupby("batch_size")["moving_test_accuracy"].mean())
-    gap = 100 * (runs["moving_train_accuracy"] - runs["moving_test_accuracy"]).groupby(runs["batch_size"]).mean()
+    gap = 100 * (runs["recalibrated_train_accuracy"] - runs["recalibrated_test_accuracy"])
+    gap = gap.groupby(runs["batch_size"]).mean()
+    recalibrated = 100 * (1 - runs.groupby("batch_size")["recalibrated_test_accuracy"].mean())
     assert f"the test error is {error[4]:.1f} % at batch size 4 and {error[20]:.1f} % at batch size 20" in text
     assert f"it is lowest, {error.min():.1f} %, at batch size {error.idxmin()}" in text
     assert f"the mean gap is {gap[4]:z.1f} points at batch size 4 and {gap[20]:z.1f} points at 20" in text
+    assert (
+        f"Recalibrated, the test error is {recalibrated[4]:.1f} % at batch size 4 and {recalibrated[20]:.1f} %" in text
+    )
+    artefact = error - recalibrated
+    size = artefact.abs().idxmax()
+    assert f"difference of the means, {artefact[size]:z.1f} points, is found at batch size {size}" in text
     assert "The 4 runs differ in the batch size and in 2 seeds" in text
     for run in runs.itertuples():
         assert f"{run.run}" in text and f"{run.moving_test_accuracy:.3f}" in text
@@ -98,7 +106,7 @@ def test_the_executed_notebook_is_shown_with_its_curves_and_its_record(built, br
     page = open_page(browser, built.folder / "_build/html", "one-run", 1280)
     text = page.inner_text("article")
     assert "epoch 2 of 2" in text and "model.fit(" in text
-    assert page.locator("article .cell_output img").count() == 2
+    assert page.locator("article .cell_output img").count() == 4
     showcase = pd.read_csv(built.folder / "results/tiny/runs.csv").set_index(["batch_size", "seed"]).loc[(20, 0)]
     assert showcase["run"] in text
     page.close()

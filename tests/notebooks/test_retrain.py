@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import nbformat
+import pandas as pd
 import pytest
 
 from smallbatch import results
@@ -100,20 +101,52 @@ def test_two_runs_with_the_same_parameters_give_identical_metrics(built, tmp_pat
     assert again.returncode == 0, again.stderr
     second = only_record(tmp_path)
     assert second["run"] == first["run"] and second["metrics"] == first["metrics"]
-    seconds = re.compile(r"^(\d+,\d+,\d+),[\d.]+,", re.MULTILINE)
     histories = [
-        seconds.sub(r"\1,", (folder / "history.csv").read_text())
+        pd.read_csv(folder / "history.csv").drop(columns=["seconds", "seconds_lag"])
         for folder in (study_run, tmp_path / "results" / "runs" / second["run"])
     ]
-    assert histories[0] == histories[1]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+# Every lever that goes together with the others, in one run.
+LEVERS = [
+    ("n_train", 40), ("batch_size", 20), ("width", 0.125), ("depth", 0.1), ("epochs", 4),
+    ("normalization", "ghost"), ("ghost_batch_size", 5), ("masked_loss_batch_size", 10),
+    ("batch_norm_momentum", "scaled"), ("dropout", 0.2), ("dropout_between_batch_norms", 0.1),
+    ("weight_decay", 1e-4), ("label_smoothing", 0.1), ("early_stopping_patience", 1), ("warmup_epochs", 0.5),
+    ("learning_rate_scaling", "sqrt"),
+]  # fmt: skip
 
 
 @pytest.mark.slow
-def test_it_runs_with_jax(tmp_path):
-    done = papermill(tmp_path, *TINY, environment={"KERAS_BACKEND": "jax"})
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_every_lever_works_from_papermill(tmp_path, backend):
+    levers = LEVERS + ([("augmentation", "flip")] if backend == "tensorflow" else [])
+    done = papermill(tmp_path, *levers, environment={"KERAS_BACKEND": backend})
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)
-    assert record["environment"]["backend"] == "jax" and record["steps"] == 4
-    assert 0 <= record["metrics"]["moving"]["test"]["accuracy"] <= 1
+    assert {name: record["parameters"][name] for name, _ in levers} == dict(levers)
+    assert record["environment"]["backend"] == backend
+    assert record["used"] == {
+        "learning_rate": pytest.approx(0.01 * (10 / 32) ** 0.5),
+        "batch_norm_momentum": pytest.approx(0.99 ** (20 / 32)),
+        "sgd_batch_size": 10,
+        "normalization_batch_size": 5,
+    }
+    assert record["steps"] == 4 * record["epochs"] and record["kept_epoch"] <= record["epochs"]
+    history = pd.read_csv(tmp_path / "results" / "runs" / record["run"] / "history.csv")
+    assert history["lag_mean"].gt(0).all() and history["images"].tolist() == [40 * k for k in history["epoch"]]
+    for splits in record["metrics"].values():
+        for values in splits.values():
+            assert 0 <= values["accuracy_low"] <= values["accuracy"] <= values["accuracy_high"] <= 1
     cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
     assert not [o for cell in cells for o in cell.get("outputs", []) if o.output_type == "error"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("normalization", ["group", "frozen"])
+def test_arms_without_batch_statistics_leave_the_same_record_and_figures(tmp_path, normalization):
+    done = papermill(tmp_path, *TINY, ("normalization", normalization), ("learning_rate", 1e-4))
+    assert done.returncode == 0, done.stderr
+    metrics = only_record(tmp_path)["metrics"]
+    assert metrics["moving"] == metrics["batch"] == metrics["recalibrated"]

@@ -1,0 +1,116 @@
+"""The loss of a Keras classifier as a function of one flat weight vector, so that NumPy and SciPy can study it.
+
+Noise scales, stable learning rates and sharpness are all statements about this function. Batch norm would make it a
+different function for every batch: here it always uses the statistics that the model has stored, and dropout is off.
+"""
+
+import keras
+import numpy as np
+
+from smallbatch.errors import ParameterError
+
+# Bounds the memory of a gradient over many images.
+CHUNK = 64
+
+
+class Objective:
+    """Mean cross-entropy, in nats, of `model` (images to logits (n, classes)) over some images, in inference mode.
+
+    `images` are (n, side, side, 3), uint8 or float32; `labels` are n class numbers. The weights are the p trainable
+    variables, one after the other; `weights` (p,) holds them, and everything else that the model has stored, as they
+    were at construction. The model itself is never changed. `indices` choose images, also repeatedly; None means all.
+
+    Raises `ParameterError` for a backend other than TensorFlow or JAX and where images and labels do not match.
+    """
+
+    def __init__(self, model: keras.Model, images: np.ndarray, labels: np.ndarray):
+        if len(images) != len(labels) or len(images) == 0:
+            raise ParameterError(f"labels has length {len(labels)}, images {len(images)}. Allowed: one label per image")
+        self.n_images = len(images)
+        self._images, self._labels = images, labels
+        self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
+        self.weights = _flatten([variable.value for variable in model.trainable_variables])
+        self._state = [keras.ops.convert_to_numpy(variable) for variable in model.non_trainable_variables]
+        self._loss, self._gradient, self._hessian_vector = _operations(model)
+
+    def loss(self, weights: np.ndarray, indices: np.ndarray | None = None) -> float:
+        """Return the mean loss, in nats, at these weights (p,)."""
+        return float(self._mean(self._loss, indices, weights)[0])
+
+    def gradient(self, weights: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
+        """Return the gradient (p,) of the mean loss at these weights (p,)."""
+        return self._mean(self._gradient, indices, weights)
+
+    def hessian_vector(self, weights: np.ndarray, vector: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
+        """Return the product (p,) of the Hessian of the mean loss at these weights (p,) with `vector` (p,)."""
+        return self._mean(self._hessian_vector, indices, weights, vector)
+
+    def _mean(self, operation, indices, *flat) -> np.ndarray:
+        indices = np.arange(self.n_images) if indices is None else np.asarray(indices)
+        points = [self._unflatten(values) for values in flat]
+        total = 0.0
+        for start in range(0, len(indices), CHUNK):
+            chunk = indices[start : start + CHUNK]
+            batch = self._images[chunk].astype(np.float32), self._labels[chunk]
+            total = total + _flatten(operation(*points, self._state, *batch)) * (len(chunk) / len(indices))
+        return total
+
+    def _unflatten(self, flat: np.ndarray) -> list[np.ndarray]:
+        sizes = [int(np.prod(shape)) for shape in self._shapes]
+        pieces = np.split(np.asarray(flat, np.float32), np.cumsum(sizes)[:-1])
+        return [piece.reshape(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
+
+
+def _flatten(arrays: list) -> np.ndarray:
+    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(array)) for array in arrays])
+
+
+def _operations(model: keras.Model) -> tuple:
+    """Return compiled loss (weights, state, images, labels), gradient, Hessian times vector; each returns a list."""
+    compilers = {"tensorflow": _in_tensorflow, "jax": _in_jax}
+    backend = keras.backend.backend()
+    if backend not in compilers:
+        raise ParameterError(f"KERAS_BACKEND = {backend!r} has no Hessian here. Allowed: {', '.join(compilers)}")
+
+    def loss(weights, state, images, labels):
+        # A stateless call can leave no trace in the model, whatever happens on the way.
+        logits, _ = model.stateless_call(weights, state, images, training=False)
+        return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+
+    return compilers[backend](loss)
+
+
+def _in_tensorflow(loss) -> tuple:
+    import tensorflow as tf
+
+    def losses(weights, *rest):
+        return [loss(weights, *rest)]
+
+    def gradient(weights, *rest):
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            value = loss(weights, *rest)
+        return tape.gradient(value, weights, unconnected_gradients="zero")
+
+    def hessian_vector(weights, vector, *rest):
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            slopes = [tf.reduce_sum(g * v) for g, v in zip(gradient(weights, *rest), vector, strict=True)]
+            slope = tf.add_n(slopes)
+        return tape.gradient(slope, weights, unconnected_gradients="zero")
+
+    return tuple(tf.function(operation, reduce_retracing=True) for operation in (losses, gradient, hessian_vector))
+
+
+def _in_jax(loss) -> tuple:
+    import jax
+
+    gradient = jax.grad(loss)
+
+    def losses(weights, *rest):
+        return [loss(weights, *rest)]
+
+    def hessian_vector(weights, vector, *rest):
+        return jax.jvp(lambda at: gradient(at, *rest), (weights,), (vector,))[1]
+
+    return tuple(jax.jit(operation) for operation in (losses, gradient, hessian_vector))
