@@ -191,16 +191,16 @@ def generalization_gap(runs: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def lag_curves(history: pd.DataFrame) -> plt.Figure:
-    """Return how far the moving averages are from the training images' statistics by epoch, per batch size."""
+def lag_curves(history: pd.DataFrame, by: str = "batch_size", title: str = "Batch size") -> plt.Figure:
+    """Return how far the moving averages are from the training images' statistics by epoch, a colour per `by`."""
     figure, axes = plt.subplots(2, 1, figsize=(6.6, 5.6), sharex=True)
     for axis, (column, label) in zip(axes, LAGS.items(), strict=True):
-        _curves(axis, history.dropna(subset=[column]), column)
+        _curves(axis, history.dropna(subset=[column]), column, by)
         axis.set(ylabel=label)
         axis.set_ylim(bottom=0)
     axes[1].set(xlabel="Epoch")
     axes[1].xaxis.get_major_locator().set_params(integer=True)
-    axes[0].legend(title="Batch size", ncols=2)
+    axes[0].legend(title=title, ncols=2)
     figure.tight_layout()
     return figure
 
@@ -220,14 +220,77 @@ def learning_curves(history: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def _curves(axis, history: pd.DataFrame, column: str) -> None:
-    sizes = sorted(history["batch_size"].unique())
-    for k, (size, colour) in enumerate(zip(sizes, sns.color_palette("viridis", len(sizes)), strict=True)):
-        part = history[history["batch_size"] == size]
+def _curves(axis, history: pd.DataFrame, column: str, by: str = "batch_size") -> None:
+    values = sorted(history[by].unique())
+    for k, (value, colour) in enumerate(zip(values, sns.color_palette("viridis", len(values)), strict=True)):
+        part = history[history[by] == value]
         for _, run in part.groupby("run"):
             axis.plot(run["epoch"], run[column], color=colour, linewidth=0.7, alpha=0.5)
         mean = part.groupby("epoch")[column].mean()
-        axis.plot(mean.index, mean, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=str(size))
+        axis.plot(mean.index, mean, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=f"{value:g}")
+
+
+def accuracy_by_momentum(history: pd.DataFrame) -> plt.Figure:
+    """Return accuracy by epoch as `fit` reports it, a panel per batch-norm momentum; thin lines are runs."""
+    momenta = sorted(history["used_batch_norm_momentum"].unique(), reverse=True)
+    figure, axes = plt.subplots(1, len(momenta), figsize=(7.4, 3.4), sharey=True, squeeze=False)
+    for axis, momentum in zip(axes[0], momenta, strict=True):
+        part = history[history["used_batch_norm_momentum"] == momentum]
+        for split, colour, marker in (("train", TRAIN, "o"), ("validation", VALIDATION, "s")):
+            for _, run in part.groupby("run"):
+                axis.plot(run["epoch"], run[f"{split}_accuracy"], color=colour, linewidth=0.7, alpha=0.5)
+            mean = part.groupby("epoch")[f"{split}_accuracy"].mean()
+            axis.plot(mean.index, mean, color=colour, marker=marker, label=split)
+        axis.set(xlabel="Epoch", title=f"momentum {momentum:g}", ylim=(0, 1.03))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0, 0].set(ylabel="Accuracy as fit reports it")
+    axes[0, -1].legend(loc="lower right")
+    figure.tight_layout()
+    return figure
+
+
+def evaluations_by_momentum(runs: pd.DataFrame) -> plt.Figure:
+    """Return accuracy on training and test images in the three evaluations, a panel per momentum, a dot per run."""
+    momenta = sorted(runs["used_batch_norm_momentum"].unique(), reverse=True)
+    figure, axes = plt.subplots(1, len(momenta), figsize=(7.4, 3.4), sharey=True, squeeze=False)
+    for axis, momentum in zip(axes[0], momenta, strict=True):
+        part = runs[runs["used_batch_norm_momentum"] == momentum]
+        for shift, (split, colour, marker) in zip(
+            (-0.12, 0.12), (("train", TRAIN, "o"), ("test", TEST, "D")), strict=True
+        ):
+            for k, name in enumerate(EVALUATIONS):
+                values = part[f"{name}_{split}_accuracy"]
+                label = f"{split} images" if k == 0 else None
+                axis.scatter([k + shift] * len(values), values, color=colour, marker=marker, alpha=0.7, label=label)
+        axis.set_xticks(range(len(EVALUATIONS)), list(EVALUATIONS))
+        axis.set(xlabel="Batch norm uses", title=f"momentum {momentum:g}", ylim=(0, 1.03), xlim=(-0.5, 2.5))
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.grid(visible=False, axis="x")
+    axes[0, 0].set(ylabel="Accuracy after training")
+    axes[0, -1].legend(loc="lower right")
+    figure.tight_layout()
+    return figure
+
+
+def loss_by_image_size(history: pd.DataFrame, guessing: float) -> plt.Figure:
+    """Return training loss by epoch, a panel per image size and a line per learning rate; `guessing` is in nats."""
+    sizes = sorted(history["image_size"].unique())
+    rates = sorted(history["learning_rate"].unique())
+    figure, axes = plt.subplots(1, len(sizes), figsize=(7.4, 3.4), sharey=True, squeeze=False)
+    for axis, size in zip(axes[0], sizes, strict=True):
+        axis.axhline(guessing, color="0.4", linewidth=1, linestyle="--", label="guessing")
+        for rate, colour, marker in zip(rates, sns.color_palette("viridis", len(rates)), MARKERS, strict=False):
+            part = history[(history["image_size"] == size) & (history["learning_rate"] == rate)]
+            mean = part.groupby("epoch")["train_loss"].mean()
+            axis.plot(mean.index, mean, color=colour, marker=marker, label=f"{rate:g}")
+        axis.set(xlabel="Epoch", title=f"{size} pixels")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set(ylabel="Training loss (nats)")
+    axes[0, 0].set_ylim(bottom=0)
+    axes[0, -1].legend(title="Learning rate", loc="lower left")
+    figure.tight_layout()
+    return figure
 
 
 def _dots_and_mean(axis, table: pd.DataFrame, column: str, colour, marker: str, label: str) -> None:

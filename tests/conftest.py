@@ -57,7 +57,9 @@ class Copy:
             "SMALLBATCH_CACHE": str(folder / ".cache"),
             "CORES": "2",
         }
-        for name in ("book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml"):
+        for name in (
+            "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "results/artefacts",
+        ):  # fmt: skip
             if (ROOT / name).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints")
                 shutil.copytree(ROOT / name, folder / name, ignore=ignore)

@@ -115,6 +115,51 @@ def test_published_weights_of_the_network_alone_are_loaded(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A network with plain batch norm and the file of its weights."""
+    keras.utils.set_random_seed(1)
+    network = model.build(RunConfig.create(**SMALL), n_classes=3)
+    path = tmp_path_factory.mktemp("weights") / "plain.weights.h5"
+    network.save_weights(path)
+    return network, str(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arm",
+    [
+        {"normalization": "ghost", "ghost_batch_size": 4, "batch_size": 8, "dropout": 0.2},
+        {"normalization": "frozen", "dropout_between_batch_norms": 0.1},
+    ],
+    ids=str,
+)
+def test_weights_load_into_every_arm_with_the_same_variables(plain, tmp_path, arm):
+    network, path = plain
+    loaded = model.build(RunConfig.create(**SMALL, **arm, weights=path), n_classes=3)
+    for ours, theirs in zip(loaded.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    loaded.save_weights(tmp_path / "arm.weights.h5")
+    again = model.build(RunConfig.create(**SMALL, **arm, weights=str(tmp_path / "arm.weights.h5")), n_classes=3)
+    np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
+
+
+def test_weights_with_moving_averages_do_not_fit_group_norm(plain):
+    with pytest.raises(ParameterError, match="does not fit this network"):
+        model.build(RunConfig.create(**SMALL, normalization="group", weights=plain[1]), n_classes=3)
+
+
+@pytest.mark.parametrize("kind", ["ghost", "group", "frozen"])
+def test_an_arm_replaces_every_batch_norm_of_the_network(kind):
+    plain = model.inception_resnet_v2(75, 0.125, 0.1)
+    arm = model.inception_resnet_v2(75, 0.125, 0.1, 0.9, kind, ghost_batch_size=2)
+    n = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in plain.layers)
+    names = {"ghost": "GhostBatchNormalization", "group": "GroupNormalization", "frozen": "FrozenBatchNormalization"}
+    kinds = [type(layer).__name__ for layer in arm.layers]
+    assert kinds.count(names[kind]) == n > 40 and "BatchNormalization" not in kinds
+    assert len(arm.layers) == len(plain.layers)
+
+
 def test_weights_that_are_missing_or_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="there is no such file"):
         model.build(RunConfig.create(**SMALL, weights="missing.weights.h5"), n_classes=3)

@@ -69,3 +69,23 @@ def test_the_quick_study_covers_the_batch_sizes_of_the_question():
 def test_without_a_showcase_the_first_run_is_shown():
     study = parse_study("two", TWO.replace("showcase: {batch_size: 4, seed: 1}", ""))
     assert study.showcase == next(iter(study.runs))
+
+
+def test_every_lever_can_be_varied_by_a_study():
+    study = parse_study(
+        "levers",
+        """
+title: Levers
+defaults: {batch_size: 8}
+experiments:
+  ghost: {fixed: {normalization: ghost}, grid: {ghost_batch_size: [1, 4]}}
+  masked: {grid: {masked_loss_batch_size: [1, 4]}}
+  arms: {grid: {normalization: [group, frozen]}}
+  momentum: {grid: {batch_norm_momentum: [0.9, scaled]}}
+  remedies: {fixed: {dropout: 0.2, label_smoothing: 0.1, weight_decay: 0.0005}, grid: {augmentation: [flip, mixup]}}
+  stopping: {fixed: {early_stopping_patience: 3, warmup_epochs: 1.5}, grid: {dropout_between_batch_norms: [0.1]}}
+""",
+    )
+    assert [len(runs) for runs in study.experiments.values()] == [2, 2, 2, 2, 2, 1]
+    assert len(study.runs) == 11
+    assert {config.normalization for config in study.runs.values()} == {"batch", "ghost", "group", "frozen"}

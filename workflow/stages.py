@@ -22,6 +22,8 @@ from smallbatch.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
+# The published study that a page shows beside the one that the book is built from.
+ARTEFACTS = ROOT / "results" / "artefacts"
 STAMP = ROOT / "_build" / "built-from"
 ONE_RUN = ROOT / "book" / "one-run.ipynb"
 times: dict[str, float] = {}
@@ -121,6 +123,7 @@ def _digest(study: Study) -> str:
     """Return a hash of all that the book is made from."""
     files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "studies" / f"{study.name}.yaml"]
     files += [study.folder / name for name in ("runs.csv", "history.csv", "one-run.ipynb")]
+    files += [ARTEFACTS / name for name in ("runs.csv", "history.csv")]
     for folder in ("book", "smallbatch"):
         files += (f for f in (ROOT / folder).rglob("*") if f.is_file() and "__pycache__" not in f.parts)
     digest = hashlib.sha256(study.name.encode())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.slow
-PAGES = ("index", "one-run", "sweep", "run-it-yourself", "references")
+PAGES = ("index", "one-run", "is-it-overfitting", "sweep", "run-it-yourself", "references")
 
 
 @pytest.fixture(scope="module")
