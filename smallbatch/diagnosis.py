@@ -158,7 +158,7 @@ def _resampled_means(values: pd.Series, generator: np.random.Generator) -> np.nd
 
 ADVICE = {
     LAG: "The moving averages have not caught up with the weights: repair them with `smallbatch.recalibrate(model, "
-    "train)`, or train with a lower batch-norm momentum. Fewer epochs or more regularization would not help.",
+    "train)`, or train with a lower batch-norm momentum. Regularization is no answer to this part.",
     NOISE: "The moving averages rest on too few images: repair them with `smallbatch.recalibrate(model, train)`, or "
     "train with a higher batch-norm momentum.",
     SMALL_BATCH: "The network works with the statistics of small batches and worse with any fixed ones: normalize "

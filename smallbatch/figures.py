@@ -288,7 +288,7 @@ def loss_by_image_size(history: pd.DataFrame, guessing: float) -> plt.Figure:
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set(ylabel="Training loss (nats)")
     axes[0, 0].set_ylim(bottom=0)
-    axes[0, -1].legend(title="Learning rate", loc="lower left")
+    axes[0, 0].legend(title="Learning rate", loc="lower left", ncols=2)
     figure.tight_layout()
     return figure
 
