@@ -1,12 +1,13 @@
 # make book            train the study `quick` (or STUDY=name) and build the book
 # make test            run the tests
 # make study STUDY=x   train studies/x.yaml without building the book
+# make bench           time training steps beside other frameworks (see README)
 # make lock            write requirements.txt anew from pyproject.toml
 STUDY ?= quick
 PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
-.PHONY: book study test lint lock clean
+.PHONY: book study test bench lint lock clean
 
 book: .venv/installed
 	@.venv/bin/python workflow/stages.py book $(STUDY)
@@ -17,6 +18,9 @@ study: .venv/installed
 test: .venv/installed
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m pytest $(PYTEST)
+
+bench: .venv/installed
+	@.venv/bin/python -m bench $(NETWORK)
 
 lint: .venv/installed
 	@.venv/bin/python -m ruff format . && .venv/bin/python -m ruff check --fix .

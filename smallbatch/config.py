@@ -151,7 +151,7 @@ class RunConfig(BaseModel):
     )
     seed: int = _parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
     threads: int = _parameter(
-        1, "Processor threads of the run. More may round sums differently; a GPU ignores it.", "threads", ge=1
+        1, "Processor threads of the run, which do not change its results; a GPU ignores it.", "threads", ge=1
     )
     record_folder: str = _parameter(
         "results/my-runs", "Folder that the run's record is written to; relative: from the project's root."

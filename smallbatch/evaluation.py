@@ -8,14 +8,13 @@ Moving minus recalibrated is an artefact of evaluation. A generalization gap is 
 import time
 
 import keras
-import numpy as np
 from scipy import stats
 
 from smallbatch.batches import chunks
+from smallbatch.compiled import Inference, cross_entropy
 from smallbatch.config import RunConfig
 from smallbatch.data import Data, Split
 from smallbatch.recalibration import Observed, recalibrated
-from smallbatch.training import Batches, has_soft_labels
 
 EVALUATIONS = ("moving", "batch", "recalibrated")
 Metrics = dict[str, dict[str, float]]
@@ -31,15 +30,17 @@ def evaluate(
     stays as it is.
     """
 
+    inference = Inference(model)
+
     def moving():
-        return _by_keras(model, data, config)
+        return {name: _scores(inference, split) for name, split in data.splits().items()}
 
     def batch():
         return {name: _in_batches(split, config, observed) for name, split in data.splits().items()}
 
     def with_all_images():
         with recalibrated(observed, data.train.images):
-            return _by_keras(model, data, config)
+            return moving()
 
     metrics, seconds = {}, {}
     for name, measure in zip(EVALUATIONS, (moving, batch, with_all_images), strict=True):
@@ -55,25 +56,18 @@ def interval(n_correct: int, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _by_keras(model: keras.Model, data: Data, config: RunConfig) -> Metrics:
-    n_classes = len(data.class_names) if has_soft_labels(config) else None
-    metrics = {}
-    for name, split in data.splits().items():
-        values = model.evaluate(Batches(split, n_classes=n_classes), verbose=0, return_dict=True)
-        metrics[name] = _with_interval(values["loss"], round(values["accuracy"] * len(split)), len(split))
-    return metrics
+def _scores(inference: Inference, split: Split) -> dict[str, float]:
+    loss, n_correct = inference.scores(split.images, split.labels)
+    return _with_interval(loss, n_correct, len(split))
 
 
 def _in_batches(split: Split, config: RunConfig, observed: Observed) -> dict[str, float]:
     size = config.normalization_batch_size
     loss, n_correct = 0.0, 0
     for images, labels, counted in chunks((split.images, split.labels), size):
-        logits = observed(images, size)[0][:counted].astype(np.float64)
-        labels = labels[:counted]
-        highest = logits.max(axis=1)
-        log_sum = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-        loss += float((log_sum - logits[np.arange(counted), labels]).sum())
-        n_correct += int((logits.argmax(axis=1) == labels).sum())
+        losses, correct = cross_entropy(observed(images, size)[0][:counted], labels[:counted])
+        loss += float(losses.sum())
+        n_correct += correct
     return _with_interval(loss / len(split), n_correct, len(split))
 
 

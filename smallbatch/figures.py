@@ -231,7 +231,7 @@ def _curves(axis, history: pd.DataFrame, column: str, by: str = "batch_size") ->
 
 
 def accuracy_by_momentum(history: pd.DataFrame) -> plt.Figure:
-    """Return accuracy by epoch as `fit` reports it, a panel per batch-norm momentum; thin lines are runs."""
+    """Return accuracy by epoch, measured as `fit` does, a panel per batch-norm momentum; thin lines are runs."""
     momenta = sorted(history["used_batch_norm_momentum"].unique(), reverse=True)
     figure, axes = plt.subplots(1, len(momenta), figsize=(7.4, 3.4), sharey=True, squeeze=False)
     for axis, momentum in zip(axes[0], momenta, strict=True):
@@ -244,7 +244,7 @@ def accuracy_by_momentum(history: pd.DataFrame) -> plt.Figure:
         axis.set(xlabel="Epoch", title=f"momentum {momentum:g}", ylim=(0, 1.03))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes[0, 0].set(ylabel="Accuracy as fit reports it")
+    axes[0, 0].set(ylabel="Accuracy, measured as fit does")
     axes[0, -1].legend(loc="lower right")
     figure.tight_layout()
     return figure

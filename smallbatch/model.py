@@ -39,7 +39,9 @@ def inception_resnet_v2(
     dropout_between_batch_norms: float = 0.0,
 ) -> keras.Model:
     """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
-    published = _published(image_size, weights=None)
+    # Only its layers and their connections are needed: drawing 54 million weights would take longer than all else.
+    with keras.StatelessScope(initialize_variables=False):
+        published = _published(image_size, weights=None)
 
     def clone(layer):
         parameters = layer.get_config()
@@ -50,14 +52,18 @@ def inception_resnet_v2(
             parameters["filters"] = int(parameters["filters"] * width)
         return type(layer).from_config(parameters)
 
+    ends = _block_ends(published)
+    left_out = {name for name, block in ends.items() if not _is_kept(block, depth)}
+    needed = _needed(published, left_out)
+
     def call(layer, *args, **kwargs):
-        # A block that is left out hands its input on; its branches then lead nowhere and fall away.
-        block = _block_end(layer, args)
-        if block and not _is_kept(block, depth):
+        # A block that is left out hands its input on; what its branches would compute, nobody asks for.
+        if layer.name in left_out or layer.name not in needed:
             return args[0][0] if isinstance(args[0], list) else args[0]
         outputs = layer(*args, **kwargs)
-        if block and dropout_between_batch_norms and layer.name == f"{block}_ac":
-            return keras.layers.Dropout(dropout_between_batch_norms, name=f"{block}_dropout")(outputs)
+        if dropout_between_batch_norms and layer.name.endswith("_ac") and layer.name in ends:
+            name = f"{ends[layer.name]}_dropout"
+            return keras.layers.Dropout(dropout_between_batch_norms, name=name)(outputs)
         return outputs
 
     return keras.models.clone_model(published, clone_function=clone, call_function=call)
@@ -93,14 +99,29 @@ def _published(image_size: int, weights: str | None) -> keras.Model:
     )
 
 
-def _block_end(layer, args) -> str | None:
-    """Return the block (`block35_3`) whose addition or last activation this layer is; None for all others."""
-    if type(layer).__name__ == "CustomScaleLayer":
-        # The addition itself has no telling name, but the convolution that feeds it has.
-        return args[0][1]._keras_history.operation.name.removesuffix("_conv")
-    if re.fullmatch(r"block\d+_\d+_ac", layer.name):
-        return layer.name.removesuffix("_ac")
-    return None
+def _block_ends(published: keras.Model) -> dict[str, str]:
+    """Return the layers that end a residual block, its addition and its last activation, with the block's name."""
+    ends = {}
+    for layer in published.layers:
+        if type(layer).__name__ == "CustomScaleLayer":
+            # The addition itself has no telling name, but the convolution that feeds it has.
+            ends[layer.name] = layer.input[1]._keras_history.operation.name.removesuffix("_conv")
+        elif re.fullmatch(r"block\d+_\d+_ac", layer.name):
+            ends[layer.name] = layer.name.removesuffix("_ac")
+    return ends
+
+
+def _needed(published: keras.Model, left_out: set[str]) -> set[str]:
+    """Return the names of the layers that the output depends on, where those left out hand on their first input."""
+    needed, waiting = set(), [published.outputs[0]]
+    while waiting:
+        layer = waiting.pop()._keras_history.operation
+        if layer.name in needed or isinstance(layer, keras.layers.InputLayer):
+            continue
+        needed.add(layer.name)
+        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        waiting += inputs[:1] if layer.name in left_out else inputs
+    return needed
 
 
 def _is_kept(block: str, depth: float) -> bool:

@@ -17,7 +17,7 @@ def layer(kind: str, batch_norm: dict, ghost_batch_size: int | None = None, widt
     `batch_norm` is the config of the replaced layer, `width` the share of its channels that the network keeps.
     """
     if kind == "batch":
-        return keras.layers.BatchNormalization.from_config(batch_norm)
+        return BatchNormalization.from_config(batch_norm)
     if kind == "ghost":
         return GhostBatchNormalization(ghost_batch_size, **batch_norm)
     if kind == "frozen":
@@ -29,6 +29,46 @@ def layer(kind: str, batch_norm: dict, ghost_batch_size: int | None = None, widt
 def groups(width: float) -> int:
     """Return the number of groups of group norm, so that a group has as many channels as at full width."""
     return int(GROUPS_AT_FULL_WIDTH * width)
+
+
+@keras.saving.register_keras_serializable("smallbatch")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's batch norm, computed by TensorFlow's fused kernel where there is one.
+
+    Keras 3 puts batch norm together from many operations, each of which reads the whole map from memory again; the
+    kernel gives the same numbers up to rounding. It takes maps with the channels last; for anything else, and for
+    other backends, this is Keras's own layer.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalize (n, ..., channels) to the same shape."""
+        is_map = len(inputs.shape) == 4 and self.axis % 4 == 3 and mask is None and not self.renorm
+        if keras.backend.backend() != "tensorflow" or not is_map or inputs.dtype != "float32":
+            return super().call(inputs, training=training, mask=mask)
+        if not (training and self.trainable):
+            return self._fused(inputs, self.moving_mean, self.moving_variance)[0]
+        outputs, mean, variance = self._fused(inputs)
+        count = ops.cast(ops.size(inputs) / inputs.shape[-1], "float32")
+        # The kernel's variance is that of a sample, Keras keeps that of the batch itself.
+        statistics = (mean, variance * (count - 1) / count)
+        for moving, value in zip((self.moving_mean, self.moving_variance), statistics, strict=True):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        return outputs
+
+    def _fused(self, inputs, mean=None, variance=None):
+        import tensorflow as tf
+
+        ones = ops.ones(inputs.shape[-1])
+        is_training = mean is None
+        return tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma if self.scale else ones,
+            offset=self.beta if self.center else 0 * ones,
+            mean=[] if is_training else mean,
+            variance=[] if is_training else variance,
+            epsilon=self.epsilon,
+            is_training=is_training,
+        )[:3]
 
 
 @keras.saving.register_keras_serializable("smallbatch")
@@ -58,7 +98,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable("smallbatch")
-class FrozenBatchNormalization(keras.layers.BatchNormalization):
+class FrozenBatchNormalization(BatchNormalization):
     """Batch norm with constant statistics, in training too: a fixed scale and a shift that is still learned."""
 
     def call(self, inputs, training=None, mask=None):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from smallbatch import model, normalization
 
@@ -29,6 +30,32 @@ def run(layer, images, training=True):
 def by_hand(images, axes, epsilon=1e-3, beta=0.3):
     mean, variance = images.mean(axes, keepdims=True), images.var(axes, keepdims=True)
     return (images - mean) / np.sqrt(variance + epsilon) + beta
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_fused_kernel_gives_keras_batch_norm_and_its_gradients(images, scale, training):
+    parameters = config(scale=scale, gamma_initializer=keras.initializers.Constant(1.5))
+    results = []
+    for layer in (normalization.BatchNormalization(**parameters), keras.layers.BatchNormalization(**parameters)):
+        with tf.GradientTape() as tape:
+            x = tf.constant(images)
+            tape.watch(x)
+            outputs = layer(x, training=training)
+            loss = tf.reduce_sum(outputs * tf.sin(tf.reshape(tf.range(float(outputs.numpy().size)), outputs.shape)))
+        weights = [w.value for w in layer.trainable_weights]
+        results.append([outputs, *layer.get_weights(), *tape.gradient(loss, [x, *weights])])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=2e-5, atol=1e-4)
+
+
+def test_where_there_is_no_fused_kernel_it_is_keras_batch_norm():
+    features = np.random.default_rng(0).normal(3, 2, (12, CHANNELS)).astype("float32")
+    ours, theirs = normalization.BatchNormalization(), keras.layers.BatchNormalization()
+    np.testing.assert_array_equal(run(ours, features), run(theirs, features))
+    first = features[:, :, None, None] + np.zeros((1, 1, 3, 3), "float32")
+    ours, theirs = normalization.BatchNormalization(axis=1), keras.layers.BatchNormalization(axis=1)
+    np.testing.assert_array_equal(run(ours, first), run(theirs, first))
 
 
 def test_ghost_batches_of_the_whole_batch_are_batch_norm(images):

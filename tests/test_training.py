@@ -8,6 +8,7 @@ import pytest
 
 from smallbatch import model as published
 from smallbatch import recalibration, training
+from smallbatch.compiled import Inference, TrainingProgram
 from smallbatch.config import RunConfig
 from smallbatch.data import Data, Split
 from smallbatch.errors import ParameterError
@@ -50,33 +51,23 @@ def fit(data, model=None, **parameters):
     return model, training.fit(model, data, config, recalibration.Observed(model))
 
 
-def numbers(batch):
-    """The images of a batch, by the number in their first pixel."""
-    return [int(i) for i in batch[0][:, 0, 0, 0]]
+def table(n_images=22, epoch=0, **parameters):
+    """Indices of images, (steps, batch size)."""
+    return training.Order(n_images, create(**parameters)).epoch(epoch)
 
 
-def test_training_drops_the_remainder_and_shows_each_image_at_most_once_an_epoch(data):
-    batches = training.TrainingBatches(data.train, create(), 2)
-    assert len(batches) == 5
-    shown = [i for k in range(5) for i in numbers(batches[k])]
-    assert len(set(shown)) == len(shown) == 20
-    batches.on_epoch_begin()  # the first epoch
-    assert [i for k in range(5) for i in numbers(batches[k])] == shown
-    batches.on_epoch_begin()
-    assert [i for k in range(5) for i in numbers(batches[k])] != shown
+def test_training_drops_the_remainder_and_shows_each_image_at_most_once_an_epoch():
+    shown = table()
+    assert shown.shape == (5, 4) and len(set(shown.ravel())) == 20
+    assert (table() == shown).all() and (table(epoch=1) != shown).any()
 
 
-def test_evaluation_shows_every_image_once_in_order(data):
-    batches = training.Batches(data.train, 4)
-    assert [i for k in range(len(batches)) for i in numbers(batches[k])] == list(range(22))
-
-
-def test_the_order_is_the_same_for_the_same_seed_at_every_batch_size(data):
-    sized = [create(batch_size=1, seed=5), create(batch_size=4, seed=5)]
-    masked = create(batch_size=8, seed=5, masked_loss_batch_size=4)
-    first, *others = [training.TrainingBatches(data.train, c, 2).order.tolist() for c in (*sized, masked)]
-    assert others == [first, first]
-    assert training.TrainingBatches(data.train, create(seed=6), 2).order.tolist() != first
+def test_the_order_is_the_same_for_the_same_seed_at_every_batch_size():
+    first = table(24, batch_size=1, seed=5).ravel().tolist()
+    assert table(24, batch_size=4, seed=5).ravel().tolist() == first
+    masked = table(24, batch_size=8, seed=5, masked_loss_batch_size=4)
+    assert masked[:, :4].ravel().tolist() == first
+    assert table(24, batch_size=4, seed=6).ravel().tolist() != first
 
 
 def test_the_budget_in_epochs(data):
@@ -102,9 +93,8 @@ def test_a_step_is_that_of_sgd_with_momentum(data):
     by_hand = network()
     weights, bias = (w.astype("float64") for w in by_hand.get_weights())
     velocity = [np.zeros_like(weights), np.zeros_like(bias)]
-    batches = training.TrainingBatches(data.train, create(), 2)
-    for k in range(2):
-        images, labels = batches[k]
+    for batch in table()[:2]:
+        images, labels = data.train.images[batch], data.train.labels[batch]
         inputs = images.reshape(4, -1) / 255
         logits = inputs @ weights + bias
         error = np.exp(logits) / np.exp(logits).sum(1, keepdims=True) - np.eye(2)[labels]
@@ -125,17 +115,39 @@ def test_an_exploding_loss_ends_the_run_as_diverged(data):
     assert fitted.diverged and len(fitted.history) == 1 and fitted.history[0]["steps"] <= 5
 
 
-@pytest.mark.parametrize(
-    ("loss", "diverged"),
-    [(0.0, False), (2.3, False), (999.0, False), (1e3, True), (math.inf, True), (math.nan, True)],
-)
-def test_which_losses_count_as_diverged(loss, diverged):
-    callback = training.StopOnDivergence()
-    callback.set_model(network())
-    callback.model.stop_training = False
-    callback.on_train_batch_end(0, {"loss": loss})
-    assert callback.diverged is diverged
-    assert callback.model.stop_training is diverged
+@pytest.mark.parametrize(("limit", "steps"), [(0.0, 1), (math.inf, 5), (math.nan, 1), (1e3, 5)])
+def test_an_epoch_ends_where_its_mean_loss_is_not_below_the_limit(data, limit, steps):
+    model = network()
+    training.compile_model(model, create(), len(data.train))
+    program = TrainingProgram(model, limit)
+    epoch = program(data.train.images, data.train.labels.astype("int32"), table(), 5, 4)
+    assert epoch.steps == steps and math.isfinite(epoch.loss)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_program_trains_as_keras_does(data, soft):
+    parameters = {"label_smoothing": 0.1} if soft else {}
+    model, fitted = fit(data, normalized(), epochs=2, weight_decay=1e-3, **parameters)
+    # The same network of Keras's own layers and optimizer, one batch after the other.
+    plain = keras.models.clone_model(normalized(), clone_function=lambda layer: _of_keras(layer))
+    plain.set_weights(normalized().get_weights())
+    optimizer = keras.optimizers.SGD(0.1, 0.9, weight_decay=1e-3)
+    optimizer.exclude_from_weight_decay(var_names=["beta", "bias"])
+    plain.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True))
+    targets = np.eye(2)[data.train.labels] * (0.9 if soft else 1) + (0.05 if soft else 0)
+    losses = []
+    for epoch in range(2):
+        steps = [plain.train_on_batch(data.train.images[b].astype("float32"), targets[b]) for b in table(epoch=epoch)]
+        losses.append(np.mean(steps))
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+    np.testing.assert_allclose([row["train_loss"] for row in fitted.history], losses, rtol=1e-3)
+
+
+def _of_keras(layer):
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return keras.layers.BatchNormalization.from_config(layer.get_config())
+    return type(layer).from_config(layer.get_config())
 
 
 def test_progress_is_printed_epoch_by_epoch(data, capsys):
@@ -173,16 +185,12 @@ def test_a_masked_loss_that_keeps_all_images_is_the_ordinary_step(data):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_masked_loss_has_few_images_in_the_loss_and_all_in_the_statistics(data):
-    config = create(batch_size=8, masked_loss_batch_size=3)
-    batches = training.TrainingBatches(data.train, config, 2)
-    assert len(batches) == 7  # 22 images with loss, three at a time
-    for k in range(7):
-        images, labels, weights = batches[k]
-        assert weights.tolist() == [1] * 3 + [0] * 5 and len(labels) == 8
-        assert len(set(numbers((images,)))) == 8
-        assert numbers((images,))[:3] == numbers((data.train.images[batches.order[3 * k : 3 * k + 3]],))
-    assert numbers(batches[0])[3:] != numbers(batches[1])[3:]
+def test_a_masked_loss_has_few_images_in_the_loss_and_all_in_the_statistics():
+    rows = table(batch_size=8, masked_loss_batch_size=3)
+    assert rows.shape == (7, 8)  # 22 images with loss, three at a time
+    assert len(set(rows[:, :3].ravel())) == 21
+    assert all(len(set(row)) == 8 for row in rows)
+    assert set(rows[0, 3:]) != set(rows[1, 3:])
 
 
 def test_the_gradient_of_a_masked_loss_is_that_of_the_images_with_loss(data):
@@ -255,12 +263,14 @@ def test_weight_decay_shrinks_the_kernels_and_nothing_else(data):
 
 
 def test_label_smoothing_spreads_its_share_over_all_classes(data):
-    config = create(label_smoothing=0.1)
-    rows = training.TrainingBatches(data.train, config, 2)[0][1]
-    assert sorted({round(float(v), 6) for v in rows.ravel()}) == [0.05, 0.95]
-    model, fitted = fit(data, label_smoothing=0.1, learning_rate=1e-9)
+    model, fitted = fit(data, label_smoothing=0.1, learning_rate=1e-9, epochs=1)
     logits = np.asarray(model(data.validation.images.astype("float32")))
     losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(8), data.validation.labels]
+    targets = np.where(np.eye(2)[data.train.labels], 0.95, 0.05)
+    logits = np.asarray(model(data.train.images.astype("float32")))
+    expected = -(targets * (logits - np.log(np.exp(logits).sum(1, keepdims=True)))).sum(1)
+    shown = table().ravel()
+    assert fitted.history[0]["train_loss"] == pytest.approx(expected[shown].mean(), rel=1e-4)
     # Validation is without smoothing, so that its loss can be compared between runs.
     assert fitted.history[-1]["validation_loss"] == pytest.approx(losses.mean(), rel=1e-4)
     assert 0 <= fitted.history[-1]["train_accuracy"] <= 1
@@ -281,19 +291,30 @@ def test_early_stopping_goes_back_to_the_best_epoch(data):
     losses = [row["validation_loss"] for row in fitted.history]
     best = int(np.argmin(losses)) + 1
     assert fitted.kept_epoch == best and len(losses) == best + 3 < 50
-    loss, _ = model.evaluate(training.Batches(wrong.validation), verbose=0)
+    loss, _ = Inference(model).scores(wrong.validation.images, wrong.validation.labels)
     assert loss == pytest.approx(min(losses), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["flip", "mixup"])
 def test_augmentation_changes_training_images_and_nothing_else(data, name):
-    config = create(augmentation=name)
-    batches = training.TrainingBatches(data.train, config, 2)
-    plain = training.TrainingBatches(data.train, create(), 2)
-    assert any((batches[k][0] != plain[k][0]).any() for k in range(5))
-    assert (batches[0][1].ndim == 2) == (name == "mixup")
-    _, fitted = fit(data, augmentation=name, epochs=2)
-    assert len(fitted.history) == 2 and not fitted.diverged
+    plain, _ = fit(data, epochs=2)
+    augmented, fitted = fit(data, epochs=2, augmentation=name)
+    again, same = fit(data, epochs=2, augmentation=name)
+    assert [row["steps"] for row in fitted.history] == [5, 10] and not fitted.diverged
+    assert np.abs(augmented.get_weights()[0] - plain.get_weights()[0]).max() > 1e-4
+    np.testing.assert_array_equal(augmented.get_weights()[0], again.get_weights()[0])
+    assert same.history[-1]["validation_loss"] == fitted.history[-1]["validation_loss"]
+
+
+def test_augmented_images_are_trained_on_in_parts_that_add_up(data, monkeypatch):
+    monkeypatch.setattr(training, "AUGMENTED_AT_ONCE", 8)  # two batches at a time
+    parts, fitted = fit(data, steps=8, augmentation="flip")
+    assert [row["steps"] for row in fitted.history] == [5, 8]
+    monkeypatch.setattr(training, "AUGMENTED_AT_ONCE", 512)
+    whole, expected = fit(data, steps=8, augmentation="flip")
+    np.testing.assert_allclose(parts.get_weights()[0], whole.get_weights()[0], atol=1e-6)
+    losses = [[row["train_loss"] for row in f.history] for f in (fitted, expected)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
 def test_augmentation_is_refused_before_anything_is_loaded_where_it_cannot_be_had(monkeypatch):

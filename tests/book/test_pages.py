@@ -105,7 +105,7 @@ def test_numbers_on_the_page_are_those_of_the_records(built, browser):
 def test_the_executed_notebook_is_shown_with_its_curves_and_its_record(built, browser):
     page = open_page(browser, built.folder / "_build/html", "one-run", 1280)
     text = page.inner_text("article")
-    assert "epoch 2 of 2" in text and "model.fit(" in text
+    assert "epoch 2 of 2" in text and "train_epoch(" in text
     assert page.locator("article .cell_output img").count() == 4
     showcase = pd.read_csv(built.folder / "results/tiny/runs.csv").set_index(["batch_size", "seed"]).loc[(20, 0)]
     assert showcase["run"] in text

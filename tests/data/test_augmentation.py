@@ -126,14 +126,13 @@ def digest(result):
     return hashlib.sha256(result[0].tobytes() + result[1].tobytes()).hexdigest()
 
 
-def test_a_fresh_session_with_deterministic_operations_gives_the_same_and_prints_nothing(augmented):
+def test_a_fresh_session_with_deterministic_operations_gives_the_same(augmented):
     done = subprocess.run(
         [sys.executable, "-c", DIGESTS], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
         text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["ready", *(digest(augmented[name][0]) for name in NAMES)]
-    assert done.stderr.partition("ready\n")[2] == ""
 
 
 def draws():
