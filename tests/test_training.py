@@ -1,6 +1,9 @@
 """Training: budgets, learning-rate rules, order of images, divergence; on a small network that trains in a second."""
 
 import math
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -12,6 +15,7 @@ from smallbatch.compiled import Inference, TrainingProgram
 from smallbatch.config import RunConfig
 from smallbatch.data import Data, Split
 from smallbatch.errors import ParameterError
+from tests.conftest import ROOT
 
 
 def split(n, seed=0):
@@ -337,3 +341,40 @@ def test_dropout_stands_after_the_last_batch_norm_or_between_them_as_asked():
     ]  # fmt: skip
     readers = [op.name for layer in between for node in layer._outbound_nodes for op in [node.operation]]
     assert "conv2d" in " ".join(readers)
+
+
+JAX = """
+import sys
+import keras, numpy as np
+from smallbatch import training
+from smallbatch.compiled import Inference, TrainingProgram
+from smallbatch.config import RunConfig
+assert keras.backend.backend() == "jax"
+found = np.load(sys.argv[2])
+model = keras.models.load_model(sys.argv[1], compile=False)
+config = RunConfig.create(batch_size=8, masked_loss_batch_size=4, learning_rate=0.1, weight_decay=1e-3)
+training.compile_model(model, config, 22)
+program = TrainingProgram(model, 1e3)
+order = training.Order(22, config)
+epochs = [program(found["images"], found["labels"], order.epoch(k), n, 4) for k, n in ((0, 5), (1, 3))]
+scores = Inference(model).scores(found["images"], found["labels"])
+np.savez(sys.argv[3], np.array(epochs), np.array(scores), *model.get_weights())
+"""
+
+
+@pytest.mark.slow
+def test_jax_trains_as_tensorflow_does(data, tmp_path):
+    model = normalized()
+    model.save(tmp_path / "model.keras")
+    labels = data.train.labels.astype("int32")
+    np.savez(tmp_path / "data.npz", images=data.train.images, labels=labels)
+    config = create(batch_size=8, masked_loss_batch_size=4, weight_decay=1e-3)
+    training.compile_model(model, config, 22)
+    program, order = TrainingProgram(model, 1e3), training.Order(22, config)
+    epochs = [program(data.train.images, labels, order.epoch(k), n, 4) for k, n in ((0, 5), (1, 3))]
+    expected = [np.array(epochs), np.array(Inference(model).scores(data.train.images, labels)), *model.get_weights()]
+    paths = [str(tmp_path / name) for name in ("model.keras", "data.npz", "found.npz")]
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", JAX, *paths], env=environment, check=True, timeout=300)
+    for ours, theirs in zip(np.load(paths[2]).values(), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,55 @@
+"""The benchmark: the floor counted by hand on a small network, ratios the right way round, a worker that answers."""
+
+import subprocess
+import sys
+
+import keras
+import pandas as pd
+import pytest
+
+from bench import floor
+from bench.__main__ import Contender, summary
+from tests.conftest import ROOT
+
+
+def test_operations_and_bytes_of_a_small_network():
+    network = keras.Sequential(
+        [keras.Input((6, 6, 2)), keras.layers.Conv2D(5, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    operations, moved = floor.count(network, batch_size=4)
+    # 4x4 positions of a 3x3x2x5 kernel, and 80 x 3 for the classifier; three products, each a multiply and an add.
+    assert operations == 3 * 2 * 4 * (16 * 90 + 240)
+    numbers = 4 * (3 * 72 + 2 * 80) + 8 * 90 + 4 * (3 * 80 + 2 * 3) + 8 * 240
+    assert moved == 4 * numbers
+
+
+def test_rates_are_those_of_a_machine():
+    assert 1e9 < floor.matrix_rate(size=512, repeats=2) < 1e15
+    assert 1e8 < floor.memory_bandwidth(threads=2, mib=16, repeats=2) < 1e13
+
+
+def test_ratios_say_how_many_times_longer_a_peer_takes():
+    rows = [
+        ("ours", 1, 0.01),
+        ("ours", 1, 0.03),
+        ("ours", 1, 0.02),
+        ("peer", 1, 0.05),
+        ("ours", 32, 0.2),
+        ("peer", 32, 0.1),
+    ]
+    table = pd.DataFrame(rows, columns=["contender", "batch_size", "seconds"])
+    shown = summary(table, {1: 0.005, 32: 0.05})
+    assert shown.loc[1, ["ours", "peer", "floor", "peer / ours", "ours / floor"]].tolist() == [20, 50, 5, 2.5, 4]
+    assert shown.loc[32, "peer / ours"] == 0.5
+
+
+@pytest.mark.slow
+def test_a_worker_answers_and_its_end_is_reported(monkeypatch):
+    monkeypatch.setattr("bench.__main__.NETWORKS", {"tiny": (75, 0.125, 0.1)})
+    contender = Contender("ours", "tiny", threads=1)
+    answer = contender.ask(2, 3)
+    assert all(0 < seconds < 60 for seconds in answer["seconds"]) and answer["memory_mib"] > 100
+    with pytest.raises(RuntimeError, match="ours ended at batch size 0"):
+        contender.ask(0, 1)
+    done = subprocess.run([sys.executable, "-m", "bench.worker", "nobody"], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode != 0
