@@ -62,6 +62,13 @@ def has_soft_labels(config: RunConfig) -> bool:
     return config.label_smoothing > 0 or config.augmentation in ("mixup", "cutmix")
 
 
+def training_labels(data: Data, config: RunConfig) -> np.ndarray:
+    """Return the labels to train on: int32 (n,), or float32 (n, classes) where they are shares of classes."""
+    if not has_soft_labels(config):
+        return data.train.labels.astype(np.int32)
+    return _one_hot(data.train.labels, len(data.class_names), config.label_smoothing)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """What training came to: the history, a row per epoch; whether it diverged; the epoch whose weights were kept."""
@@ -162,9 +169,7 @@ def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibrati
 def _epoch_program(model: keras.Model, data: Data, config: RunConfig) -> Callable[[np.ndarray, int], Epoch]:
     """Return a function that trains on the batches of an epoch, at most so many steps."""
     program = TrainingProgram(model, EXPLODED_LOSS)
-    images, labels = data.train.images, data.train.labels.astype(np.int32)
-    if has_soft_labels(config):
-        labels = _one_hot(labels, len(data.class_names), config.label_smoothing)
+    images, labels = data.train.images, training_labels(data, config)
     if config.augmentation == "none":
         placed = place(images), place(labels)
         return lambda indices, most: program(*placed, indices, min(most, len(indices)), config.sgd_batch_size)
