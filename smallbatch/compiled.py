@@ -93,9 +93,9 @@ def place(array: np.ndarray):
 def _backend(kind: str):
     name = keras.backend.backend()
     programs = {
-        ("tensorflow", "training"): _training_in_tensorflow,
+        ("tensorflow", "training"): training_in_tensorflow,
         ("tensorflow", "inference"): _inference_in_tensorflow,
-        ("jax", "training"): _training_in_jax,
+        ("jax", "training"): training_in_jax,
         ("jax", "inference"): _inference_in_jax,
     }
     if (name, kind) not in programs:
@@ -103,7 +103,8 @@ def _backend(kind: str):
     return programs[name, kind]
 
 
-def _training_in_tensorflow(program: TrainingProgram):
+def training_in_tensorflow(program: TrainingProgram):
+    """Return what trains for an epoch on TensorFlow, for `TrainingProgram`."""
     import tensorflow as tf
 
     model = program.model
@@ -138,7 +139,8 @@ def _inference_in_tensorflow(model: keras.Model):
     return tf.function(lambda images: model(images, training=False), reduce_retracing=True, autograph=False)
 
 
-def _training_in_jax(program: TrainingProgram):
+def training_in_jax(program: TrainingProgram):
+    """Return what trains for an epoch on JAX, for `TrainingProgram`."""
     import jax
 
     model = program.model

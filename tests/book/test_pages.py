@@ -102,6 +102,23 @@ def test_numbers_on_the_page_are_those_of_the_records(built, browser):
     page.close()
 
 
+def test_numbers_of_the_artefacts_are_those_of_the_published_records(built, browser):
+    page = open_page(browser, built.folder / "_build/html", "is-it-overfitting", 1280)
+    text = re.sub(r"\s+", " ", page.inner_text("article"))
+    runs = pd.read_csv(built.folder / "results/artefacts/runs.csv")
+    phantom = runs[runs["experiments"] == "phantom"]
+    share = 100 * phantom.groupby("used_batch_norm_momentum").mean(numeric_only=True)
+    high, low = share.loc[0.99], share.loc[0.9]
+    assert f"moving averages they score {high['moving_train_accuracy']:.1f} %; the test images" in text
+    recalibrated = f"{high['recalibrated_train_accuracy']:.1f} % and {high['recalibrated_test_accuracy']:.1f} %"
+    assert f"the weights untouched, it is {recalibrated}" in text
+    assert f"moving averages give {low['moving_train_accuracy']:.1f} % and {low['moving_test_accuracy']:.1f} %" in text
+    # The example trains, is diagnosed and repaired while the book is built.
+    assert "Diagnosis: moving averages lag" in text
+    assert page.locator("article img").count() == 5
+    page.close()
+
+
 def test_the_executed_notebook_is_shown_with_its_curves_and_its_record(built, browser):
     page = open_page(browser, built.folder / "_build/html", "one-run", 1280)
     text = page.inner_text("article")
