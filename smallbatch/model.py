@@ -10,11 +10,14 @@ import warnings
 from pathlib import Path
 
 import keras
+from keras.src.backend.common import global_state  # there is no public way to leave variables without values
 
 from smallbatch.config import RunConfig
 from smallbatch.errors import ParameterError
 from smallbatch.normalization import layer as normalizing_layer
 
+# Keras's list of variables that are still to get their first values.
+WAITING = "uninitialized_variables"
 BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
 
 
@@ -39,9 +42,7 @@ def inception_resnet_v2(
     dropout_between_batch_norms: float = 0.0,
 ) -> keras.Model:
     """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
-    # Only its layers and their connections are needed: drawing 54 million weights would take longer than all else.
-    with keras.StatelessScope(initialize_variables=False):
-        published = _published(image_size, weights=None)
+    published = _published_without_weights(image_size)
 
     def clone(layer):
         parameters = layer.get_config()
@@ -97,6 +98,16 @@ def _published(image_size: int, weights: str | None) -> keras.Model:
     return keras.applications.InceptionResNetV2(
         include_top=False, weights=weights, input_shape=(image_size, image_size, 3), pooling="avg"
     )
+
+
+def _published_without_weights(image_size: int) -> keras.Model:
+    """Return its layers and their connections: drawing 54 million weights takes longer than all else."""
+    waiting = list(global_state.get_global_attribute(WAITING, []))
+    with keras.StatelessScope(initialize_variables=False):
+        published = _published(image_size, weights=None)
+    # Keras would draw them after all together with the next model's.
+    global_state.set_global_attribute(WAITING, waiting)
+    return published
 
 
 def _block_ends(published: keras.Model) -> dict[str, str]:
