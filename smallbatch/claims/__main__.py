@@ -1,0 +1,58 @@
+"""Print the verdicts of a study: `python -m smallbatch.claims laptop`."""
+
+import argparse
+import sys
+import textwrap
+
+import pandas as pd
+
+from smallbatch.claims import CLAIMS, read, verdicts
+from smallbatch.errors import UserError
+
+WIDTH = 110
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read `results/<study>` and print a verdict for each claim, and with `--all` every check beside it."""
+    parser = argparse.ArgumentParser(prog="python -m smallbatch.claims", description=main.__doc__)
+    parser.add_argument("study", help="name of a study with gathered tables, as in results/<study>")
+    parser.add_argument("--all", action="store_true", help="print the checks beside the verdicts too")
+    parser.add_argument("--csv", metavar="FILE", help="also write the whole table to this file")
+    parser.add_argument("--classes", type=int, default=10, help="classes of the data set (default: 10)")
+    given = parser.parse_args(arguments)
+    try:
+        table = verdicts(read(f"results/{given.study}", given.classes))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for claim in CLAIMS:
+        rows = table[table["claim"] == claim.id]
+        _print_claim(claim.question, rows.iloc[0])
+        if given.all:
+            _print_checks(rows.iloc[1:])
+    if given.csv:
+        table.to_csv(given.csv, index=False)
+    return 0
+
+
+def _print_claim(question: str, row: pd.Series) -> None:
+    print(f"\n{row['claim']}: {row['verdict'].upper()}   {_number(row)}")
+    for text in (question, f"Claim: {row['statement']}.", f"Rule: {row['rule']}.", f"Notes: {row['notes']}."):
+        print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="      "))
+
+
+def _print_checks(rows: pd.DataFrame) -> None:
+    for _, row in rows.iterrows():
+        print(f"    - {row['check']}: {row['verdict']}   {_number(row)}")
+
+
+def _number(row: pd.Series) -> str:
+    if pd.isna(row["number"]):
+        return ""
+    interval = "" if pd.isna(row["low"]) else f" [{row['low']:.3g}, {row['high']:.3g}]"
+    evaluation = f", {row['evaluation']}" if row["evaluation"] else ""
+    return f"{row['number']:.3g}{interval} {row['unit']}, {row['n_seeds']} seeds{evaluation}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

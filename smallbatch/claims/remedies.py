@@ -1,0 +1,111 @@
+"""What is measured for the claims about remedies: each alone at batch size 32, beside plain training at 32."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallbatch.claims.measures import LARGE, few_seeds
+from smallbatch.claims.rules import Found
+from smallbatch.claims.tables import Cells, NotMeasured, Tables, errors_of, runs_of, share_diverged
+from smallbatch.config import RunConfig
+from smallbatch.statistics import paired_differences
+
+PLAIN = "plain"
+RECALIBRATION = "recalibrate the moving averages"
+# Parameters that make no difference to what is learned, or are paired.
+NOT_A_REMEDY = ("seed", "threads", "data_folder", "record_folder")
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """Names of runs by seed (rows) and remedy (columns; `PLAIN` is one); gaps are NaN."""
+
+    runs: pd.DataFrame
+
+    def against_plain(self, tables: Tables, evaluation: str, margin: float) -> dict[str, Found]:
+        """Return, by remedy, the paired difference of its test error to plain training, best first.
+
+        All are adjusted for each other (Holm, and joint sign flips). With the moving averages, recalibrating those of
+        the plain runs is a remedy of its own, which needs no training.
+        """
+        errors = pd.DataFrame({name: self._errors(tables, name, evaluation) for name in self.runs})
+        if evaluation == "moving":
+            errors[RECALIBRATION] = self._errors(tables, PLAIN, "recalibrated")
+        errors = errors[errors[PLAIN].notna()].dropna(axis="columns", how="all")
+        compared = paired_differences(errors, PLAIN, margin).sort_values("difference")
+        return {name: self._found(tables, name, row, len(compared)) for name, row in compared.iterrows()}
+
+    def _errors(self, tables: Tables, name: str, evaluation: str) -> pd.Series:
+        names = self.runs[[name]].dropna()
+        return pd.Series(errors_of(tables, _cells(names), evaluation)[:, 0], index=names.index)
+
+    def _found(self, tables: Tables, name: str, row: pd.Series, n_compared: int) -> Found:
+        both = self.runs[[PLAIN] if name == RECALIBRATION else [PLAIN, name]].dropna()
+        n = int(row["n_seeds"])
+        diverged = share_diverged(tables, _cells(both))
+        return Found(
+            row["difference"],
+            *row[["low", "high", "p", "p_holm", "p_joint"]],
+            n_seeds=n,
+            diverged=diverged,
+            experiment="remedies",
+            notes=(*_holm_note(n, n_compared), *few_seeds(n)),
+        )
+
+
+def _cells(names: pd.DataFrame) -> Cells:
+    return Cells(names, "remedies", ())
+
+
+def _holm_note(n: int, n_compared: int) -> list[str]:
+    smallest = min(1.0, n_compared * 2 / 2**n)
+    if smallest < 0.05:
+        return []
+    return [f"with {n} seeds and {n_compared} remedies, the smallest p can be {smallest:.2g} after Holm"]
+
+
+def find_remedies(tables: Tables) -> Remedies:
+    """Return the runs of experiment `remedies` by seed and remedy.
+
+    Each remedy changes one thing, so plain is what most runs at batch size 32 have in each parameter. A remedy is named
+    by the parameters in which it differs from that. Raises `NotMeasured` where plain runs are missing.
+    """
+    rows = runs_of(tables, "remedies")
+    columns = [name for name in RunConfig.model_fields if name in rows and name not in NOT_A_REMEDY]
+    texts = pd.DataFrame({name: rows[name].map(_as_text) for name in columns})
+    plain = {name: _commonest(name, texts[name][texts["batch_size"] == str(LARGE)]) for name in columns}
+    labels = [_label(values, plain) for values in texts.to_dict("records")]
+    if PLAIN not in labels:
+        raise NotMeasured(f"experiment remedies has no plain runs at batch size {LARGE}")
+    rows = rows.assign(remedy=labels)
+    if rows.duplicated(["seed", "remedy"]).any():
+        raise NotMeasured("experiment remedies has more than one run for a remedy and a seed: ambiguous")
+    if len(set(labels)) < 2:
+        raise NotMeasured("experiment remedies has no run but plain ones")
+    return Remedies(rows.pivot(index="seed", columns="remedy", values="run").sort_index())
+
+
+def _as_text(value) -> str:
+    """Return a parameter's value as it is shown, the same whether a table was read as numbers or as words."""
+    if pd.isna(value):
+        return "none"
+    try:
+        return str(bool(value)) if isinstance(value, bool) else f"{float(value):g}"
+    except ValueError:
+        return str(value)
+
+
+def _commonest(name: str, values: pd.Series) -> str:
+    """Return the value of most runs, and of equals the parameter's default."""
+    counts = values.value_counts()
+    if counts.empty:
+        raise NotMeasured(f"experiment remedies has no runs at batch size {LARGE}")
+    equals = counts.index[counts == counts.max()]
+    default = RunConfig.model_fields[name].default
+    text = _as_text(float("nan") if default is None else default)
+    return text if text in equals else equals[0]
+
+
+def _label(values: dict[str, str], plain: dict[str, str]) -> str:
+    changed = [f"{name} = {value}" for name, value in values.items() if value != plain[name]]
+    return ", ".join(changed) or PLAIN

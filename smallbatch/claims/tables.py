@@ -1,0 +1,194 @@
+"""What claims are judged from: the gathered tables of a study, and the runs in them that belong together.
+
+An experiment's name stands for its family: `search_low` belongs to `search`, and `tuned_1` to `tuned`, because a grid
+can hold only one rate for all batch sizes. Runs are compared within seeds; a seed that lacks a run of a comparison is
+left out of that comparison, and a note says so. A run that diverged is not left out.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pandas.errors import EmptyDataError
+
+from smallbatch.errors import UserError
+from smallbatch.paths import in_project
+from smallbatch.results import unpack_correct
+from smallbatch.statistics import error_points
+
+# Data sets whose test images are the same at every seed; the others are split by the seed.
+SAME_TEST_IMAGES = ("clothing", "folder")
+
+
+class NotMeasured(Exception):
+    """The study lacks what a check needs; says what."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The gathered tables of a study (see `results.gather`), any of them empty; and how many classes there are."""
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    test_correct: pd.DataFrame
+    stable_learning_rate: pd.DataFrame
+    n_classes: int = 10
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Names of runs, a row per seed and a column per condition, without gaps, and what is to be said about them."""
+
+    runs: pd.DataFrame
+    experiments: str
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> np.ndarray:
+        """Names of all runs, (seeds, conditions)."""
+        return self.runs.to_numpy()
+
+
+def read(folder: str | Path, n_classes: int = 10) -> Tables:
+    """Return the gathered tables in a study's folder; a table that is not there is empty.
+
+    `n_classes` matters only where a run diverged so that its accuracy is missing. Raises `UserError` where there is no
+    such folder.
+    """
+    folder = in_project(folder)
+    if not folder.is_dir():
+        there = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/runs.csv")))
+        raise UserError(f"{folder.name!r}: no results of such a study. Allowed: {there or 'none is there yet'}")
+    names = ("runs", "history", "test_correct", "stable_learning_rate")
+    return Tables(*(_read_table(folder / f"{name}.csv", name == "test_correct") for name in names), n_classes)
+
+
+def _read_table(path: Path, as_text: bool) -> pd.DataFrame:
+    """Read a table; "none" and the like are words, and packed images could pass for numbers."""
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=str if as_text else None)
+    except (FileNotFoundError, EmptyDataError):
+        return pd.DataFrame()
+
+
+def runs_of(tables: Tables, experiment: str, **wanted) -> pd.DataFrame:
+    """Return the rows of an experiment's runs whose columns have the wanted values; None stands for an empty cell.
+
+    Raises `NotMeasured` where there are none.
+    """
+    runs = tables.runs
+    if runs.empty:
+        raise NotMeasured("there are no runs")
+    rows = runs[runs["experiments"].fillna("").map(lambda names: _has_member(names, experiment))]
+    if rows.empty:
+        raise NotMeasured(f"there are no runs of experiment {experiment}")
+    for column, value in wanted.items():
+        rows = rows[_equals(rows, column, value)]
+    if rows.empty:
+        asked = ", ".join(f"{column} = {value}" for column, value in wanted.items())
+        raise NotMeasured(f"experiment {experiment} has no runs with {asked}")
+    return rows
+
+
+def _has_member(names: str, experiment: str) -> bool:
+    return any(name == experiment or name.startswith(f"{experiment}_") for name in names.split())
+
+
+def _equals(rows: pd.DataFrame, column: str, value) -> pd.Series:
+    if column not in rows:
+        raise NotMeasured(f"the runs have no column {column}")
+    if value is None:
+        return rows[column].isna()
+    if isinstance(value, str):
+        return rows[column].astype(str) == value
+    # A column that also holds words, such as "scaled", is read as text.
+    return np.isclose(pd.to_numeric(rows[column], errors="coerce"), value, rtol=1e-9)
+
+
+def cells_across(
+    tables: Tables, experiment: str, column: str, smallest: float = 0, plus: tuple[str, dict] | None = None, **wanted
+) -> Cells:
+    """Return the runs of an experiment by seed and by the values of a numeric column, from `smallest` on.
+
+    `plus`, an experiment and the values wanted there, adds runs from elsewhere at values that this one does not have.
+    """
+    rows = runs_of(tables, experiment, **wanted)
+    if column not in rows or rows[column].nunique() < 2:
+        raise NotMeasured(f"experiment {experiment} does not vary {column}")
+    if plus:
+        with contextlib.suppress(NotMeasured):
+            more = runs_of(tables, plus[0], **plus[1])
+            rows = pd.concat([rows, more[~more[column].isin(rows[column])]])
+    return _complete(dict(list(rows[rows[column] >= smallest].groupby(column))), experiment)
+
+
+def cells_of(tables: Tables, conditions: dict[str, tuple[str, dict]]) -> Cells:
+    """Return the runs of several conditions by seed; a condition is an experiment and the values wanted there."""
+    rows = {name: runs_of(tables, experiment, **wanted) for name, (experiment, wanted) in conditions.items()}
+    experiments = dict.fromkeys(experiment for experiment, _ in conditions.values())
+    return _complete(rows, ", ".join(experiments))
+
+
+def _complete(rows_by_condition: dict, experiments: str) -> Cells:
+    """Line up the runs of conditions by seed, and keep the seeds that have all of them."""
+    columns = {}
+    for name, rows in rows_by_condition.items():
+        if rows["seed"].duplicated().any():
+            raise NotMeasured(f"experiment {experiments} has more than one run for {name} and a seed: ambiguous")
+        columns[name] = rows.set_index("seed")["run"]
+    cells = pd.DataFrame(columns).sort_index()
+    whole = cells.dropna()
+    if whole.empty:
+        raise NotMeasured(f"experiment {experiments} has no seed with all of its runs yet")
+    kept = pd.concat(list(rows_by_condition.values()))
+    kept = kept[kept["run"].isin(whole.to_numpy().ravel())].drop_duplicates("run")
+    diverged, n_runs = int((kept["outcome"] == "diverged").sum()), len(kept)
+    notes = []
+    if diverged:
+        notes.append(f"{diverged} of {n_runs} runs diverged and count with the error they ended with")
+    if len(whole) < len(cells):
+        left_out = ", ".join(str(seed) for seed in cells.index.difference(whole.index))
+        notes.append(f"seeds left out, as runs are missing: {left_out}")
+    return Cells(whole, experiments, tuple(notes))
+
+
+def share_diverged(tables: Tables, cells: Cells) -> float:
+    """Return the share of runs that diverged, 0 to 1."""
+    rows = tables.runs[tables.runs["run"].isin(cells.names.ravel())]
+    return float((rows["outcome"] == "diverged").mean())
+
+
+def values_of(tables: Tables, cells: Cells, column: str) -> np.ndarray:
+    """Return a column of the table of runs for every cell: (seeds, conditions)."""
+    if column not in tables.runs:
+        raise NotMeasured(f"the runs have no column {column}")
+    by_run = tables.runs.set_index("run")[column]
+    return by_run.loc[cells.names.ravel()].to_numpy().reshape(cells.names.shape)
+
+
+def errors_of(tables: Tables, cells: Cells, evaluation: str, split: str = "test") -> np.ndarray:
+    """Return errors in points, (seeds, conditions); what a diverged run lacks counts as guessing."""
+    accuracy = values_of(tables, cells, f"{evaluation}_{split}_accuracy")
+    return error_points(pd.Series(accuracy.ravel()), tables.n_classes).to_numpy().reshape(accuracy.shape)
+
+
+def correct_images_of(tables: Tables, cells: Cells, evaluation: str) -> np.ndarray:
+    """Return which test images are classified correctly: bool (seeds, conditions, images).
+
+    Raises `NotMeasured` where the runs do not share their test images or did not record them.
+    """
+    rows = tables.runs.set_index("run").loc[cells.names.ravel()]
+    datasets = ", ".join(sorted(set(rows["dataset"].astype(str)) - set(SAME_TEST_IMAGES)))
+    if datasets:
+        raise NotMeasured(f"the test images of {datasets} are not known to be the same at every seed")
+    packed = tables.test_correct
+    if packed.empty or evaluation not in packed:
+        raise NotMeasured("which test images are correct was not recorded")
+    digits = packed.set_index("run")[evaluation].reindex(rows.index)
+    if digits.isna().any() or rows["images_test"].nunique() != 1:
+        raise NotMeasured("which test images are correct was not recorded for all of these runs")
+    n_images = int(rows["images_test"].iloc[0])
+    correct = np.stack([unpack_correct(each, n_images) for each in digits])
+    return correct.reshape(*cells.names.shape, n_images)
