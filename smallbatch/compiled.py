@@ -5,13 +5,14 @@ images lie where they are computed with, an epoch is a table of which images eac
 only when the epoch is over.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from smallbatch.batches import CHUNK, chunks
-from smallbatch.errors import ParameterError
+from smallbatch.backend import by_backend
+from smallbatch.batches import chunks
 
 
 class Epoch(NamedTuple):
@@ -31,7 +32,7 @@ class TrainingProgram:
     def __init__(self, model: keras.Model, limit: float):
         self.model, self.limit = model, limit
         model.optimizer.build(model.trainable_variables)
-        self._run = _backend("training")(self)
+        self._run = by_backend(tensorflow=training_in_tensorflow, jax=training_in_jax)(self)
 
     def __call__(self, images, labels, indices: np.ndarray, n_steps: int, n_with_loss: int) -> Epoch:
         """Train for `n_steps` steps, the k-th on the images that row k of `indices` (rows, batch size) names.
@@ -54,28 +55,36 @@ class TrainingProgram:
 
 
 class Inference:
-    """A model's outputs with its moving averages, compiled, and the scores that follow from them."""
+    """A model's outputs with its moving averages, compiled at the first call; so keep it for many batches."""
 
     def __init__(self, model: keras.Model):
-        self.model = model
-        self._run = _backend("inference")(model)
+        self._run = by_backend(tensorflow=_inference_in_tensorflow, jax=_inference_in_jax)(model)
 
-    def scores(self, images: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
-        """Return mean cross-entropy (nats) and number of correctly classified images; `labels` are (n,)."""
-        losses, correct = [], 0
-        for batch, batch_labels, counted in chunks((images, labels), 1, CHUNK):
-            found = cross_entropy(np.asarray(self._run(batch))[:counted], batch_labels[:counted])
-            losses.append(found[0])
-            correct += found[1]
-        return float(np.concatenate(losses).mean()), correct
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the outputs for images (n, side, side, 3)."""
+        return np.asarray(self._run(images))
 
 
-def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the loss of each image, (n,) in nats, and how many are classified correctly."""
+def scores(
+    logits_of: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray, group_size: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return cross-entropy (nats) and whether it is classified correctly for each image, both (n,), in their order.
+
+    `logits_of` is handed the images in chunks of a multiple of `group_size`, in a fixed random order (see `chunks`).
+    """
+    losses, correct = np.empty(len(labels)), np.empty(len(labels), bool)
+    for chunk, places, counted in chunks((images, np.arange(len(labels))), group_size):
+        places = places[:counted]
+        losses[places], correct[places] = cross_entropy(logits_of(chunk)[:counted], labels[places])
+    return losses, correct
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss of each image, in nats, and whether it is classified correctly, both (n,)."""
     logits = logits.astype(np.float64)
     highest = logits.max(axis=1, keepdims=True)
     log_sum = highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
-    return log_sum - logits[np.arange(len(logits)), labels], int((logits.argmax(axis=1) == labels).sum())
+    return log_sum - logits[np.arange(len(logits)), labels], logits.argmax(axis=1) == labels
 
 
 def place(array: np.ndarray):
@@ -88,19 +97,6 @@ def place(array: np.ndarray):
     import jax
 
     return jax.device_put(array)
-
-
-def _backend(kind: str):
-    name = keras.backend.backend()
-    programs = {
-        ("tensorflow", "training"): training_in_tensorflow,
-        ("tensorflow", "inference"): _inference_in_tensorflow,
-        ("jax", "training"): training_in_jax,
-        ("jax", "inference"): _inference_in_jax,
-    }
-    if (name, kind) not in programs:
-        raise ParameterError(f"KERAS_BACKEND = {name!r}. Allowed: tensorflow, jax")
-    return programs[name, kind]
 
 
 def training_in_tensorflow(program: TrainingProgram):

@@ -1,20 +1,16 @@
-"""Every parameter of a run: its type, range, default, unit and meaning, in one place.
+"""Every parameter of a training run: its type, range, default, unit and meaning, in one place.
 
-Notebooks, studies, records and the reference page all come from `RunConfig`. This module knows nothing
+The notebook, studies, records and the reference page all come from `RunConfig`. This module knows nothing
 of Keras, so that a mistake is reported at once, before a framework is loaded.
 """
 
-import difflib
-import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal
 
-import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from smallbatch.errors import ParameterError
+from smallbatch.parameters import Parameters, one_of, parameter
 
 DATASETS = ("digits", "clothing", "folder")
 WIDTHS = (1.0, 0.5, 0.25, 0.125)
@@ -34,127 +30,123 @@ def last_map_side(image_size: int) -> int:
     return side
 
 
-def _one_of(allowed: tuple):
-    def check(value):
-        if value not in allowed:
-            raise ValueError("allowed: " + ", ".join(str(a) for a in allowed))
-        return value
-
-    return AfterValidator(check)
-
-
 def _check_dataset(name: str) -> str:
     if name not in DATASETS and not (name.startswith("tfds:") and len(name) > 5):
         raise ValueError(f"allowed: {', '.join(DATASETS)}, or tfds:<name of a TensorFlow data set>")
     return name
 
 
-def _parameter(default, text: str, unit: str = "", **bounds):
-    return Field(default, description=text, json_schema_extra={"unit": unit}, **bounds)
-
-
-class RunConfig(BaseModel):
+class RunConfig(Parameters):
     """The parameters of one run (one training)."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    NOTEBOOK: ClassVar[str] = "retrain"
+    PLACES: ClassVar[frozenset[str]] = Parameters.PLACES | {"data_folder"}
 
-    # Where things are on this machine; not part of what a run is.
-    PLACES: ClassVar[frozenset[str]] = frozenset({"data_folder", "record_folder"})
-
-    dataset: Annotated[str, AfterValidator(_check_dataset)] = _parameter(
-        "digits", "Images to train on: `digits`, `clothing`, `folder`, or `tfds:<name>`."
+    dataset: Annotated[str, AfterValidator(_check_dataset)] = parameter(
+        "digits",
+        "Images to train on: `digits`, `clothing`, `folder`, or `tfds:<name>`.",
+        allowed="digits, clothing, folder, tfds:<name>",
     )
-    data_folder: str = _parameter(
+    data_folder: str = parameter(
         "",
         "Folder with images in `train|validation|test/<class>/`, for `clothing` and `folder`; "
         "empty: `$SMALLBATCH_DATA_FOLDER`, and `clothing` is downloaded where that is empty too.",
     )
-    n_train: int | None = _parameter(
+    n_train: int | None = parameter(
         None, "Train on a stratified subset of so many images; none: on all of them.", "images", ge=2
     )
-    image_size: int = _parameter(107, "Side of the square input.", "pixels", ge=75, le=1024)
-    label_noise: float = _parameter(
+    n_test_from_train: int = parameter(
+        0,
+        "So many training images, drawn without regard to the seed, are test images instead: more of them for small "
+        "data sets.",
+        "images",
+        ge=0,
+    )
+    image_size: int = parameter(107, "Side of the square input.", "pixels", ge=75, le=1024)
+    label_noise: float = parameter(
         0.0, "Share of the training labels replaced by another class, drawn at random.", ge=0, le=1
     )
-    width: Annotated[float, _one_of(WIDTHS)] = _parameter(
-        0.25, "Share of the published network's filters that is kept in every convolution."
+    width: Annotated[float, one_of(WIDTHS)] = parameter(
+        0.25,
+        "Share of the published network's filters that is kept in every convolution.",
+        allowed=", ".join(map(str, WIDTHS)),
     )
-    depth: Annotated[float, _one_of(DEPTHS)] = _parameter(
-        0.2, "Share of the published network's 10/20/10 residual blocks that is kept."
+    depth: Annotated[float, one_of(DEPTHS)] = parameter(
+        0.2,
+        "Share of the published network's 10/20/10 residual blocks that is kept.",
+        allowed=", ".join(map(str, DEPTHS)),
     )
-    weights: str = _parameter("none", "Initial weights: `none` (random), `imagenet`, or a weights file.")
-    trainable: str = _parameter(
+    weights: str = parameter("none", "Initial weights: `none` (random), `imagenet`, or a weights file.")
+    trainable: str = parameter(
         "all", "What is trained: `all`, `head` (the classifier), or from the layer of this name on."
     )
-    batch_size: int = _parameter(32, "Images per training step.", "images", ge=1)
-    allow_one_value_per_channel: bool = _parameter(
+    batch_size: int = parameter(32, "Images per training step.", "images", ge=1)
+    allow_one_value_per_channel: bool = parameter(
         False, "Run even where batch norm would normalize over a single number per channel."
     )
-    normalization: Literal["batch", "ghost", "group", "frozen"] = _parameter(
+    normalization: Literal["batch", "ghost", "group", "frozen"] = parameter(
         "batch",
         "What normalizes: `batch` norm; `ghost` batch norm, over parts of the batch; `group` norm, without batch "
         "statistics; `frozen` batch norm, with statistics measured on the training images before the first step.",
     )
-    ghost_batch_size: int | None = _parameter(
+    ghost_batch_size: int | None = parameter(
         None, "Images that ghost batch norm normalizes together; divides batch_size.", "images", ge=1
     )
-    masked_loss_batch_size: int | None = _parameter(
+    masked_loss_batch_size: int | None = parameter(
         None,
         "The loss counts so many images of a batch; the others only take part in its statistics. None: all of them. "
         "Epochs and learning-rate scaling then go by this number.",
         "images",
         ge=1,
     )
-    epochs: int = _parameter(8, "Passes over the training images.", "epochs", ge=1)
-    steps: int | None = _parameter(
+    epochs: int = parameter(8, "Passes over the training images.", "epochs", ge=1)
+    steps: int | None = parameter(
         None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1
     )
-    learning_rate: float = _parameter(
+    learning_rate: float = parameter(
         0.01, "Learning rate of SGD, at the reference batch size where it is scaled.", gt=0
     )
-    learning_rate_scaling: Literal["none", "linear", "sqrt"] = _parameter(
+    learning_rate_scaling: Literal["none", "linear", "sqrt"] = parameter(
         "none", "How the learning rate grows with batch_size / reference_batch_size."
     )
-    reference_batch_size: int = _parameter(
+    reference_batch_size: int = parameter(
         32, "Batch size at which learning-rate scaling changes nothing.", "images", ge=1
     )
-    warmup_epochs: float = _parameter(
+    warmup_epochs: float = parameter(
         0.0, "The learning rate rises linearly from zero over so many epochs at the start.", "epochs", ge=0
     )
-    momentum: float = _parameter(0.9, "Momentum of SGD.", ge=0, lt=1)
-    batch_norm_momentum: Annotated[float, Field(ge=0, lt=1)] | Literal["scaled"] = _parameter(
+    momentum: float = parameter(0.9, "Momentum of SGD.", ge=0, lt=1)
+    batch_norm_momentum: Annotated[float, Field(ge=0, lt=1)] | Literal["scaled"] = parameter(
         0.99,
         "Share of the moving averages that batch norm keeps at each step; `scaled`: 0.99 at batch size 32, and at "
         "others what keeps the same share after the same number of images.",
+        allowed="number, ≥ 0, < 1, or scaled",
     )
-    dropout: float = _parameter(
+    dropout: float = parameter(
         0.0, "Share of the pooled features, after the last batch norm, that is dropped at random.", ge=0, lt=1
     )
-    dropout_between_batch_norms: float = _parameter(
+    dropout_between_batch_norms: float = parameter(
         0.0, "Share of the values dropped after each residual block, in front of further batch norm.", ge=0, lt=1
     )
-    weight_decay: float = _parameter(
+    weight_decay: float = parameter(
         0.0, "Each step shrinks the kernels by the learning rate times this (decoupled weight decay).", ge=0
     )
-    label_smoothing: float = _parameter(
+    label_smoothing: float = parameter(
         0.0, "Share of each training label that is spread evenly over all classes.", ge=0, lt=1
     )
-    augmentation: Literal["none", "flip", "randaugment", "mixup", "cutmix"] = _parameter(
+    augmentation: Literal["none", "flip", "randaugment", "mixup", "cutmix"] = parameter(
         "none", "What is done to training images at random, by KerasCV (TensorFlow only)."
     )
-    early_stopping_patience: int | None = _parameter(
+    early_stopping_patience: int | None = parameter(
         None,
         "Stop after so many epochs without a lower validation loss, and go back to the best epoch's weights; "
         "none: train to the end.",
         "epochs",
         ge=1,
     )
-    seed: int = _parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
-    threads: int = _parameter(
+    seed: int = parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
+    threads: int = parameter(
         1, "Processor threads of the run, which do not change its results; a GPU ignores it.", "threads", ge=1
-    )
-    record_folder: str = _parameter(
-        "results/my-runs", "Folder that the run's record is written to; relative: from the project's root."
     )
 
     @model_validator(mode="after")
@@ -197,89 +189,19 @@ class RunConfig(BaseModel):
             return SCALED_MOMENTUM_AT_32 ** (self.batch_size / 32)
         return self.batch_norm_momentum
 
-    @classmethod
-    def create(cls, **parameters) -> "RunConfig":
-        """Return the checked parameters; raise `ParameterError` naming each bad one and what is allowed."""
-        _refuse_unknown_names(parameters)
-        try:
-            return cls(**parameters)
-        except ValidationError as error:
-            # A parameter that may be of two types is reported once for each of them.
-            lines = dict.fromkeys(_explain(e) for e in error.errors())
-            raise ParameterError("\n".join(lines)) from None
-
-    @classmethod
-    def from_notebook(cls, names: dict[str, Any]) -> "RunConfig":
-        """Return the checked parameters of a notebook, given its `globals()`.
-
-        Every plain value that stands there counts as a parameter, so a misspelt one is an error and not ignored.
-        """
-        plain = (bool, int, float, str, type(None))
-        return cls.create(**{k: v for k, v in names.items() if isinstance(v, plain) and not k.startswith("_")})
-
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all parameters, but of the places only the name of one's own data."""
         own_data = Path(self.source_folder()).name if self.dataset == "folder" else ""
-        return self.model_dump(exclude=self.PLACES) | {"data_folder": own_data}
+        return super().identity() | {"data_folder": own_data}
 
     def source_folder(self) -> str:
         """Return the folder of images that was asked for: the parameter, else `$SMALLBATCH_DATA_FOLDER`."""
         return self.data_folder or os.environ.get("SMALLBATCH_DATA_FOLDER", "")
 
-    def run_id(self) -> str:
-        """Return a stable, readable name: batch size, seed and a hash of what differs from the defaults.
-
-        Leaving the defaults out keeps the names of old runs valid when a later version adds a parameter.
-        """
-        changed = {k: v for k, v in self.identity().items() if v != type(self).model_fields[k].default}
-        digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
-        return f"b{self.batch_size}-s{self.seed}-{digest[:8]}"
-
-    def as_table(self) -> pd.DataFrame:
-        """Return name, value and unit of each parameter, for display in a notebook."""
-        rows = [
-            {"parameter": name, "value": str(getattr(self, name)), "unit": _unit(field)}
-            for name, field in type(self).model_fields.items()
-            if name not in self.PLACES
-        ]
-        return pd.DataFrame(rows).set_index("parameter")
-
-    @classmethod
-    def reference(cls) -> pd.DataFrame:
-        """Return the parameter reference: name, default, what is allowed, unit and meaning."""
-        rows = [
-            {
-                "parameter": name,
-                "default": repr(field.default),
-                "allowed": _allowed(name, field),
-                "unit": _unit(field),
-                "meaning": field.description,
-            }
-            for name, field in cls.model_fields.items()
-        ]
-        return pd.DataFrame(rows).set_index("parameter")
-
-
-def _unit(field) -> str:
-    return (field.json_schema_extra or {}).get("unit", "")
-
-
-def _allowed(name: str, field) -> str:
-    special = {
-        "dataset": "digits, clothing, folder, tfds:<name>",
-        "width": ", ".join(map(str, WIDTHS)),
-        "depth": ", ".join(map(str, DEPTHS)),
-        "batch_norm_momentum": "number, ≥ 0, < 1, or scaled",
-    }
-    if name in special:
-        return special[name]
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(get_args(field.annotation))
-    kinds = {int: "whole number", float: "number", str: "text", bool: "True or False", type(None): "None"}
-    kind = " or ".join(kinds[t] for t in get_args(field.annotation) or (field.annotation,))
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    bounds = [f"{sign} {getattr(m, key)}" for m in field.metadata for key, sign in signs.items() if hasattr(m, key)]
-    return ", ".join([kind, *bounds])
+    def label(self) -> str:
+        """Return the readable start of the run's name: batch size and seed; of other notebooks, their name first."""
+        notebook = "" if self.NOTEBOOK == RunConfig.NOTEBOOK else f"{self.NOTEBOOK}-"
+        return f"{notebook}b{self.batch_size}-s{self.seed}"
 
 
 def _check_arm(config: RunConfig) -> None:
@@ -321,34 +243,3 @@ def _check_values_per_channel(config: RunConfig) -> None:
         f"nothing. Allowed: {name} 2 or more, or image_size 107 or more "
         "(or allow_one_value_per_channel = True to see it happen)"
     )
-
-
-def _refuse_unknown_names(parameters: dict[str, Any]) -> None:
-    known = list(RunConfig.model_fields)
-    for name, value in parameters.items():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]}? " if close else ""
-            raise ParameterError(f"{name} = {value!r}: there is no such parameter. {hint}Allowed: {', '.join(known)}")
-
-
-def _explain(error: dict[str, Any]) -> str:
-    """Return one line for one pydantic error: the parameter, its value and what is allowed."""
-    message = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    name = str(error["loc"][0])
-    allowed = _allowed(name, RunConfig.model_fields[name])
-    value = error["input"]
-    line = f"{name} = {value!r} is not allowed. Allowed: {allowed}"
-    if isinstance(value, str) and _looks_like_number(value):
-        line += " (the value is text, not a number; in YAML write 1.0e-5, since 1e-5 is read as text)"
-    return line
-
-
-def _looks_like_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -6,48 +6,57 @@ Moving minus recalibrated is an artefact of evaluation. A generalization gap is 
 """
 
 import time
+from typing import NamedTuple
 
-import keras
+import numpy as np
 from scipy import stats
 
-from smallbatch.batches import chunks
-from smallbatch.compiled import Inference, cross_entropy
+from smallbatch.compiled import scores
 from smallbatch.config import RunConfig
-from smallbatch.data import Data, Split
+from smallbatch.data import Data
 from smallbatch.recalibration import Observed, recalibrated
 
 EVALUATIONS = ("moving", "batch", "recalibrated")
 Metrics = dict[str, dict[str, float]]
 
 
-def evaluate(
-    model: keras.Model, data: Data, config: RunConfig, observed: Observed
-) -> tuple[dict[str, Metrics], dict[str, float]]:
-    """Return {evaluation: {split: {loss, accuracy, accuracy_low, accuracy_high}}} and the seconds of each evaluation.
+class Evaluated(NamedTuple):
+    """What the evaluations came to, by their names.
 
-    Loss is the mean cross-entropy in nats, accuracy a share with its 95 % interval from the number of images. Where
-    no statistics of batches are used in training (group norm, frozen) the three are one and the same. The model
-    stays as it is.
+    `metrics` is {evaluation: {split: {loss, accuracy, accuracy_low, accuracy_high}}}: mean cross-entropy in nats, and a
+    share with its 95 % interval from the number of images. `test_correct` says of each test image, in their order,
+    whether it is classified correctly, (n,). `seconds` is how long each evaluation took.
     """
 
-    inference = Inference(model)
+    metrics: dict[str, Metrics]
+    test_correct: dict[str, np.ndarray]
+    seconds: dict[str, float]
+
+
+def evaluate(data: Data, config: RunConfig, observed: Observed) -> Evaluated:
+    """Evaluate the observed model in three ways; it stays as it is.
+
+    Where no statistics of batches are used in training (group norm, frozen) the three are one and the same.
+    """
 
     def moving():
-        return {name: _scores(inference, split) for name, split in data.splits().items()}
+        return _scores(data, observed.inference)
 
     def batch():
-        return {name: _in_batches(split, config, observed) for name, split in data.splits().items()}
+        size = config.normalization_batch_size
+        return _scores(data, lambda images: observed(images, size)[0], size)
 
     def with_all_images():
         with recalibrated(observed, data.train.images):
             return moving()
 
-    metrics, seconds = {}, {}
+    found, seconds = {}, {}
     for name, measure in zip(EVALUATIONS, (moving, batch, with_all_images), strict=True):
         start = time.perf_counter()
-        metrics[name] = measure() if observed.layers or name == "moving" else metrics["moving"]
+        found[name] = measure() if observed.layers or name == "moving" else found["moving"]
         seconds[name] = time.perf_counter() - start
-    return metrics, seconds
+    metrics = {name: {split: _metrics(*each) for split, each in by_split.items()} for name, by_split in found.items()}
+    return Evaluated(metrics, {name: by_split["test"][1] for name, by_split in found.items()}, seconds)
 
 
 def interval(n_correct: int, n: int) -> tuple[float, float]:
@@ -56,21 +65,11 @@ def interval(n_correct: int, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _scores(inference: Inference, split: Split) -> dict[str, float]:
-    loss, n_correct = inference.scores(split.images, split.labels)
-    return _with_interval(loss, n_correct, len(split))
+def _scores(data: Data, logits_of, group_size: int = 1) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {name: scores(logits_of, split.images, split.labels, group_size) for name, split in data.splits().items()}
 
 
-def _in_batches(split: Split, config: RunConfig, observed: Observed) -> dict[str, float]:
-    size = config.normalization_batch_size
-    loss, n_correct = 0.0, 0
-    for images, labels, counted in chunks((split.images, split.labels), size):
-        losses, correct = cross_entropy(observed(images, size)[0][:counted], labels[:counted])
-        loss += float(losses.sum())
-        n_correct += correct
-    return _with_interval(loss / len(split), n_correct, len(split))
-
-
-def _with_interval(loss: float, n_correct: int, n: int) -> dict[str, float]:
-    low, high = interval(n_correct, n)
-    return {"loss": loss, "accuracy": n_correct / n, "accuracy_low": low, "accuracy_high": high}
+def _metrics(losses: np.ndarray, correct: np.ndarray) -> dict[str, float]:
+    low, high = interval(int(correct.sum()), len(correct))
+    accuracy = {"accuracy": float(correct.mean()), "accuracy_low": low, "accuracy_high": high}
+    return {"loss": float(losses.mean())} | accuracy

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import papermill
 
-from smallbatch.config import RunConfig
 from smallbatch.errors import UserError
+from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project
 from smallbatch.results import read_record
 from smallbatch.study import Study, load_study
@@ -24,14 +24,15 @@ def log_path(study: str, run: str) -> Path:
     return in_project("logs") / study / f"{run}.ipynb"
 
 
-def notebook_parameters(config: RunConfig) -> dict:
+def notebook_parameters(config: Parameters) -> dict:
     """Return what a notebook has to be told: the parameters that differ from the defaults, which stand in it."""
-    return {k: v for k, v in config.model_dump().items() if v != RunConfig.model_fields[k].default}
+    return {k: v for k, v in config.model_dump().items() if v != type(config).model_fields[k].default}
 
 
 def execute(study: Study, run: str, again: bool = False) -> bool:
-    """Train one run unless its record is there (or `again`); return whether the record is there now."""
+    """Execute one run unless its record is there (or `again`); return whether the record is there now."""
     log = log_path(study.name, run)
+    config = study.runs[run]
     with only_one(log.with_suffix(".lock"), f"run {run}"):
         # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
         if read_record(study.folder / "runs" / run) and not again:
@@ -39,9 +40,9 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
         try:
             with _stderr_to(log.with_suffix(".stderr")):
                 papermill.execute_notebook(
-                    in_project("notebooks/retrain.ipynb"),
+                    in_project(f"notebooks/{config.NOTEBOOK}.ipynb"),
                     log,
-                    parameters=notebook_parameters(study.runs[run]),
+                    parameters=notebook_parameters(config),
                     progress_bar=False,
                     stdout_file=sys.stdout,
                     cwd=in_project("."),

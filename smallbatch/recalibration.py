@@ -12,7 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from smallbatch.backend import by_backend
 from smallbatch.batches import CHUNK, chunks
+from smallbatch.compiled import Inference
 from smallbatch.errors import ParameterError
 from smallbatch.normalization import FrozenBatchNormalization, normalize_in_groups
 
@@ -27,12 +29,14 @@ class Observed:
     """A model whose batch norm layers are observed while it runs; compiled once, so keep it for many batches.
 
     `layers` are those that use the statistics of batches in training: a layer with `trainable = False` does not.
+    `inference` is the same model unobserved, with its moving averages.
     """
 
     def __init__(self, model: keras.Model, layers: list[keras.layers.BatchNormalization] | None = None):
         self.model = model
         self.layers = _in_use(model) if layers is None else layers
-        self._compiled = _compiler()(self._run)
+        self.inference = Inference(model)
+        self._compiled = by_backend(tensorflow=_compile_tensorflow, jax=_compile_jax)(self._run)
 
     def __call__(self, images: np.ndarray, group_size: int, n_fixed: int = 0) -> tuple[np.ndarray, Statistics]:
         """Return the outputs, and for each layer mean and variance per image and channel, both (n, channels).
@@ -158,6 +162,17 @@ def lag(observed: Observed, data) -> dict[str, float]:
     }  # fmt: skip
 
 
+@contextlib.contextmanager
+def using_batch_statistics(model: keras.Model) -> Iterator[None]:
+    """Let batch norm use the statistics of each batch, as in training, while the rest of the model does not train."""
+
+    def call(layer, inputs, training=None, mask=None):
+        return type(layer).call(layer, inputs, training=True)
+
+    with _calling(_in_use(model), call):
+        yield
+
+
 class _Pool:
     """Pools the moments of images in double precision: squares of float32 would lose what two passes agree on."""
 
@@ -195,15 +210,6 @@ def _calling(layers, call) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.call
-
-
-def _compiler():
-    """Return what turns `Observed._run` into one compiled program, by backend."""
-    if keras.backend.backend() == "tensorflow":
-        return _compile_tensorflow
-    if keras.backend.backend() == "jax":
-        return _compile_jax
-    raise ParameterError(f"KERAS_BACKEND = {keras.backend.backend()!r}. Allowed: tensorflow, jax")
 
 
 def _compile_tensorflow(run):

@@ -1,5 +1,5 @@
 """A study file into its list of runs: grids, defaults, stable run names; a run that several experiments share is
-one run. Knows nothing of Keras, so that Snakemake can read it in every job."""
+one run. Each experiment runs one notebook. Knows nothing of Keras, so that Snakemake can read it in every job."""
 
 import itertools
 from dataclasses import dataclass
@@ -11,12 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from smallbatch.config import RunConfig
 from smallbatch.errors import ParameterError, StudyError
+from smallbatch.notebooks import RETRAIN, config_class
+from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project
 
 
 class _Experiment(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
     title: str = ""
+    notebook: str = RETRAIN
+    priority: int = 0
     fixed: dict[str, Any] = {}
     grid: dict[str, list[Any]] = Field(min_length=1)
 
@@ -32,19 +36,30 @@ class _StudyFile(BaseModel):
 
 @dataclass(frozen=True)
 class Study:
-    """A study: its runs by name, the runs of each experiment, and the run whose notebook the book shows."""
+    """A study: its runs by name, the runs of each experiment, and the run whose notebook the book shows.
+
+    Each run has the highest priority of its experiments. A study without training runs shows none.
+    """
 
     name: str
     title: str
     description: str
-    runs: dict[str, RunConfig]
+    runs: dict[str, Parameters]
     experiments: dict[str, list[str]]
-    showcase: str
+    priorities: dict[str, int]
+    showcase: str | None
 
     @property
     def folder(self) -> Path:
         """The folder of the study's records and tables."""
         return in_project("results") / self.name
+
+    def queue(self) -> list[str]:
+        """Return the runs in the order in which they should start: by priority, and then seed by seed.
+
+        A study that is stopped early so has whole seeds, rather than some experiments and nothing of the others.
+        """
+        return sorted(self.runs, key=lambda run: (-self.priorities[run], self.runs[run].seed))
 
 
 def load_study(name: str) -> Study:
@@ -59,20 +74,27 @@ def load_study(name: str) -> Study:
 def parse_study(name: str, text: str) -> Study:
     """Return the study that a YAML text describes (see `load_study`)."""
     file = _parse_file(name, text)
-    runs, experiments = {}, {}
+    runs, experiments, priorities = {}, {}, {}
     for title, experiment in file.experiments.items():
-        members = []
-        for point in _grid_points(experiment.grid):
-            parameters = {**file.defaults, **experiment.fixed, **point}
-            try:
-                config = RunConfig.create(**{"record_folder": f"results/{name}", **parameters})
-            except ParameterError as error:
-                raise StudyError(f"studies/{name}.yaml, experiment {title!r}: {error}") from None
-            runs[config.run_id()] = config
-            members.append(config.run_id())
-        experiments[title] = list(dict.fromkeys(members))
+        try:
+            members = _runs_of(experiment, {"record_folder": f"results/{name}"}, file.defaults)
+        except ParameterError as error:
+            raise StudyError(f"studies/{name}.yaml, experiment {title!r}: {error}") from None
+        runs |= members
+        experiments[title] = list(members)
+        for run in members:
+            priorities[run] = max(experiment.priority, priorities.get(run, experiment.priority))
     showcase = _find_showcase(name, file.showcase, runs)
-    return Study(name, file.title, file.description, runs, experiments, showcase)
+    return Study(name, file.title, file.description, runs, experiments, priorities, showcase)
+
+
+def _runs_of(experiment: _Experiment, places: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Parameters]:
+    """Return the runs of an experiment by name; the study's defaults are for notebooks that train a network."""
+    kind = config_class(experiment.notebook)
+    shared = defaults if issubclass(kind, RunConfig) else {}
+    points = _grid_points(experiment.grid)
+    configs = [kind.create(**(places | shared | experiment.fixed | point)) for point in points]
+    return {config.run_id(): config for config in configs}
 
 
 def _parse_file(name: str, text: str) -> _StudyFile:
@@ -86,14 +108,26 @@ def _parse_file(name: str, text: str) -> _StudyFile:
 
 
 def _grid_points(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Return every combination of the grid's values, the last name varying slowest: seeds complete one by one."""
+    """Return every combination of the grid's values, the last name varying slowest: seeds complete one by one.
+
+    A value may itself be a mapping, of several parameters that change together; its name is then only a heading.
+    """
     names = list(reversed(grid))
-    return [dict(zip(names, values, strict=True)) for values in itertools.product(*(grid[n] for n in names))]
+    points = []
+    for values in itertools.product(*(grid[name] for name in names)):
+        point = {}
+        for name, value in zip(names, values, strict=True):
+            point |= value if isinstance(value, dict) else {name: value}
+        points.append(point)
+    return points
 
 
-def _find_showcase(name: str, wanted: dict[str, Any], runs: dict[str, RunConfig]) -> str:
+def _find_showcase(name: str, wanted: dict[str, Any], runs: dict[str, Parameters]) -> str | None:
+    """Return the first training run with the wanted parameters; None where nothing is wanted and nothing trained."""
     for run, config in runs.items():
         parameters = config.model_dump()
-        if all(parameters.get(key, wanted) == value for key, value in wanted.items()):
+        if config.NOTEBOOK == RETRAIN and all(parameters.get(key, wanted) == value for key, value in wanted.items()):
             return run
-    raise StudyError(f"studies/{name}.yaml, showcase {wanted}: no run of the study has these parameters")
+    if not wanted:
+        return None
+    raise StudyError(f"studies/{name}.yaml, showcase {wanted}: no run of {RETRAIN} in the study has these parameters")

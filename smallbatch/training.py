@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from smallbatch import recalibration
-from smallbatch.compiled import Epoch, Inference, TrainingProgram, place
+from smallbatch.compiled import Epoch, TrainingProgram, place, scores
 from smallbatch.config import RunConfig
 from smallbatch.data import Data, augmentation
 from smallbatch.optimizer import SGD
@@ -136,13 +136,12 @@ def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibrati
     n_steps = config.steps or config.epochs * order.n_steps
     n_epochs = math.ceil(n_steps / order.n_steps)
     train_epoch = _epoch_program(model, data, config)
-    inference = Inference(model)
     sample = data.train.images[np.random.default_rng(0).permutation(len(data.train))[:LAG_IMAGES]]
     early_stopping = _early_stopping(model, config)
     history, steps, diverged, start = [], 0, False, time.perf_counter()
     for number in range(n_epochs):
         epoch = train_epoch(order.epoch(number), n_steps - steps)
-        loss, n_correct = inference.scores(data.validation.images, data.validation.labels)
+        losses, correct = scores(observed.inference, data.validation.images, data.validation.labels)
         steps += epoch.steps
         row = {
             "epoch": number + 1,
@@ -151,14 +150,14 @@ def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibrati
             "seconds": round(time.perf_counter() - start, 3),
             "train_loss": epoch.loss,
             "train_accuracy": epoch.accuracy,
-            "validation_loss": loss,
-            "validation_accuracy": n_correct / len(data.validation),
+            "validation_loss": losses.mean(),
+            "validation_accuracy": correct.mean(),
         }
         history.append(row | _timed_lag(observed, sample))
         _report(row, n_epochs, config)
         # Weights that overflowed in the last step show in the validation loss only.
-        diverged = not epoch.loss < EXPLODED_LOSS or not math.isfinite(loss)
-        early_stopping.on_epoch_end(number, {"val_loss": loss})
+        diverged = not epoch.loss < EXPLODED_LOSS or not math.isfinite(losses.mean())
+        early_stopping.on_epoch_end(number, {"val_loss": losses.mean()})
         if diverged or model.stop_training:
             break
     early_stopping.on_train_end()

@@ -20,6 +20,14 @@ def _no_settings_from_outside(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def measuring(monkeypatch):
+    """The notebooks of `tests.measuring`, registered beside the real ones."""
+    from tests.measuring import register
+
+    register(monkeypatch)
+
+
+@pytest.fixture
 def image_tree(tmp_path):
     """A folder data set of two classes, bright and dark, with 6/2/2 images of 40x30 pixels per class."""
     generator = np.random.default_rng(0)
@@ -59,6 +67,7 @@ class Copy:
         }
         for name in (
             "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "results/artefacts",
+            "bench", "results/bench",
         ):  # fmt: skip
             if (ROOT / name).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints")

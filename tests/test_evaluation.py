@@ -57,7 +57,7 @@ def check(metrics, losses, correct):
 
 def test_moving_and_recalibrated_differ_by_the_statistics_alone(data):
     model, config, observed = prepared(data)
-    metrics, seconds = evaluation.evaluate(model, data, config, observed)
+    metrics, correct, seconds = evaluation.evaluate(data, config, observed)
     assert set(metrics) == set(seconds) == {"moving", "batch", "recalibrated"}
     train = data.train.images.astype(float)
     statistics = {
@@ -66,7 +66,10 @@ def test_moving_and_recalibrated_differ_by_the_statistics_alone(data):
     }
     for name, (mean, variance) in statistics.items():
         for part, images in data.splits().items():
-            check(metrics[name][part], *scores(model, images.images, mean, variance, images.labels))
+            found = scores(model, images.images, mean, variance, images.labels)
+            check(metrics[name][part], *found)
+            if part == "test":  # in the order of the images
+                np.testing.assert_array_equal(correct[name], found[1])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_moving_and_recalibrated_differ_by_the_statistics_alone(data):
 )
 def test_batch_normalizes_over_as_many_images_as_training_and_counts_each_once(data, parameters, size):
     model, config, observed = prepared(data, **parameters)
-    metrics, _ = evaluation.evaluate(model, data, config, observed)
+    metrics = evaluation.evaluate(data, config, observed).metrics
     for name, part in data.splits().items():
         losses, correct = [], []
         counted_in_all = 0
@@ -94,7 +97,7 @@ def test_batch_normalizes_over_as_many_images_as_training_and_counts_each_once(d
 def test_evaluation_leaves_the_model_as_it_is(data):
     model, config, observed = prepared(data)
     before = [w.copy() for w in model.get_weights()]
-    evaluation.evaluate(model, data, config, observed)
+    evaluation.evaluate(data, config, observed)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -102,20 +105,16 @@ def test_evaluation_leaves_the_model_as_it_is(data):
 def test_without_statistics_of_batches_the_three_are_one(data):
     model, config, _ = prepared(data, normalization="frozen")
     batch_norm_layers(model)[0].trainable = False
-    metrics, _ = evaluation.evaluate(model, data, config, Observed(model))
+    metrics = evaluation.evaluate(data, config, Observed(model)).metrics
     assert metrics["moving"] == metrics["batch"] == metrics["recalibrated"]
 
 
 def test_smoothed_labels_are_for_training_only(data):
-    plain = evaluation.evaluate(*_arguments(prepared(data), data))[0]
-    smoothed = evaluation.evaluate(*_arguments(prepared(data, label_smoothing=0.2), data))[0]
+    plain, smoothed = (
+        evaluation.evaluate(data, *prepared(data, label_smoothing=share)[1:]).metrics for share in (0.0, 0.2)
+    )
     for name in evaluation.EVALUATIONS:
         assert smoothed[name]["test"] == pytest.approx(plain[name]["test"], abs=1e-5)
-
-
-def _arguments(made, data):
-    model, config, observed = made
-    return model, data, config, observed
 
 
 @pytest.mark.parametrize(

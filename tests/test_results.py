@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from smallbatch import results
 from smallbatch.config import RunConfig
+from smallbatch.evaluation import Evaluated
 from smallbatch.training import Fitted
 
 HISTORY = [
@@ -25,7 +27,9 @@ def write(folder, test_accuracy=0.75, diverged=False, loss=0.5, **parameters):
     config = RunConfig.create(record_folder=str(folder), **parameters)
     images = {"train": 20, "validation": 4, "test": 4}
     fitted = Fitted(HISTORY, diverged, kept_epoch=2)
-    record = results.make_record(config, fitted, metrics(test_accuracy, loss), images, {"training": 2.0})
+    correct = {"moving": np.array([True, False, True, True])}
+    evaluated = Evaluated(metrics(test_accuracy, loss), correct, {"moving": 0.5})
+    record = results.make_record(config, fitted, evaluated, images, {"training": 2.0})
     return config, results.write_record(config, record, HISTORY)
 
 
@@ -36,11 +40,26 @@ def test_a_record_holds_what_is_needed_to_repeat_and_judge_the_run(tmp_path):
     again = RunConfig.create(**record["parameters"])
     assert again.run_id() == config.run_id() == record["run"]
     assert record["outcome"] == "finished" and record["steps"] == 10 and record["epochs"] == 2
+    assert record["seconds"] == {"training": 2.0, "moving": 0.5}
     assert record["memory_peak_mib"] > 50
     assert {"keras", "tensorflow", "numpy"} <= set(record["environment"]["packages"])
     assert record["code"]["version"] and len(record["code"]["sources"]) == 16
     assert str(tmp_path) not in json.dumps(record)
     pd.testing.assert_frame_equal(pd.read_csv(folder / "history.csv"), pd.DataFrame(HISTORY))
+
+
+@pytest.mark.parametrize("n", [1, 8, 2372])
+def test_correct_images_survive_packing(n):
+    correct = np.random.default_rng(n).random(n) < 0.4
+    np.testing.assert_array_equal(results.unpack_correct(results.pack_correct(correct), n), correct)
+
+
+def test_correct_test_images_are_gathered_by_run(tmp_path):
+    configs = [write(tmp_path, seed=seed)[0] for seed in (0, 1)]
+    results.gather(tmp_path, [config.run_id() for config in configs], {})
+    table = pd.read_csv(tmp_path / "test_correct.csv", dtype=str)
+    assert table["run"].tolist() == [config.run_id() for config in configs]
+    assert results.unpack_correct(table["moving"][1], 4).tolist() == [True, False, True, True]
 
 
 def test_a_diverged_run_is_recorded_and_its_losses_are_empty_and_not_numbers_made_up(tmp_path):

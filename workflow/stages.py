@@ -16,14 +16,15 @@ from pathlib import Path
 import nbformat
 
 from smallbatch import data, results
-from smallbatch.errors import UserError
+from smallbatch.config import RunConfig
+from smallbatch.errors import StudyError, UserError
 from smallbatch.execute import execute, log_path, only_one
 from smallbatch.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-# The published study that a page shows beside the one that the book is built from.
-ARTEFACTS = ROOT / "results" / "artefacts"
+# Published results that pages show beside the study that the book is built from.
+SHOWN = [ROOT / "results" / name for name in ("artefacts", "bench")]
 STAMP = ROOT / "_build" / "built-from"
 ONE_RUN = ROOT / "book" / "one-run.ipynb"
 times: dict[str, float] = {}
@@ -38,9 +39,10 @@ def stage(name: str):
 
 
 def train(study: Study) -> bool:
-    """Train the runs that have no record yet, side by side as cores allow; return whether all have one now."""
+    """Do the runs that have no record yet, side by side as cores allow; return whether all have one now."""
     for config in study.runs.values():
-        data.check(config)
+        if isinstance(config, RunConfig):  # other notebooks bring their own data
+            data.check(config)
     # Snakemake inherits the lock: one that outlived a killed `make` still holds it, and this process waits for it.
     with only_one(ROOT / "logs" / f"{study.name}.lock", f"study {study.name}") as lock:
         missing = _missing(study)
@@ -64,6 +66,8 @@ def _snakemake(study: Study, lock: int) -> None:
         "--ignore-incomplete", "--rerun-triggers", "mtime",
         # Our own lock stands in for Snakemake's, which would have to be removed by hand after a kill.
         "--nolock",
+        # Takes the waiting run of highest priority first; the default scheduler weighs it against other aims.
+        "--scheduler", "greedy",
         "--quiet", "all",  # each run says itself how it goes
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -72,15 +76,21 @@ def _snakemake(study: Study, lock: int) -> None:
 
 def gather(study: Study) -> int:
     """Write the study's tables and keep its showcase notebook beside them; return how many runs have a record."""
-    runs, _ = results.gather(study.folder, list(study.runs), study.experiments)
+    results.gather(study.folder, list(study.runs), study.experiments)
+    missing = _missing(study)
+    if study.showcase and study.showcase not in missing:
+        _keep_showcase(study)
+    return len(study.runs) - len(missing)
+
+
+def _keep_showcase(study: Study) -> None:
     log = log_path(study.name, study.showcase)
-    target = study.folder / "one-run.ipynb"
-    if log.is_file() and study.showcase in list(runs.get("run", [])):
-        notebook = nbformat.read(log, as_version=4)
-        # papermill saves as it goes: a killed run leaves a notebook without an end.
-        if notebook.metadata.get("papermill", {}).get("end_time"):
-            results.write_if_changed(target, nbformat.writes(_clean(notebook)))
-    return len(runs)
+    if not log.is_file():
+        return
+    notebook = nbformat.read(log, as_version=4)
+    # papermill saves as it goes: a killed run leaves a notebook without an end.
+    if notebook.metadata.get("papermill", {}).get("end_time"):
+        results.write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -122,8 +132,8 @@ def build(study: Study) -> bool:
 def _digest(study: Study) -> str:
     """Return a hash of all that the book is made from."""
     files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "studies" / f"{study.name}.yaml"]
-    files += [study.folder / name for name in ("runs.csv", "history.csv", "one-run.ipynb")]
-    files += [ARTEFACTS / name for name in ("runs.csv", "history.csv")]
+    files += [study.folder / "one-run.ipynb", *study.folder.glob("*.csv")]
+    files += [file for shown in SHOWN for file in sorted(shown.glob("*.*"))]
     for folder in ("book", "smallbatch"):
         files += (f for f in (ROOT / folder).rglob("*") if f.is_file() and "__pycache__" not in f.parts)
     digest = hashlib.sha256(study.name.encode())
@@ -137,6 +147,8 @@ def main(command: str, name: str) -> int:
     os.chdir(ROOT)
     try:
         study = load_study(name)
+        if command == "book" and study.showcase is None:
+            raise StudyError(f"studies/{name}.yaml has no run of retrain, which the book shows. Allowed: make study")
         with stage("training"):
             complete = train(study)
         with stage("gathering"):
@@ -158,7 +170,8 @@ def main(command: str, name: str) -> int:
     if command == "book":
         print(f"Open {HTML / 'index.html'}")
     else:
-        print(f"Tables: results/{name}/runs.csv and history.csv")
+        tables = sorted(file.name for file in study.folder.glob("*.csv"))
+        print(f"Tables in results/{name}: {', '.join(tables)}")
     return 0
 
 

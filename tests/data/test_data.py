@@ -44,6 +44,27 @@ def test_check_counts_what_load_would_load(image_tree):
             data.check(RunConfig.create(batch_size=2, n_train=4000, **parameters))
 
 
+def test_training_images_become_test_images_the_same_for_every_seed(image_tree):
+    whole = load(dataset="folder", data_folder=str(image_tree))
+    n_train, n_test = len(whole.train), len(whole.test)
+    larger = [load(dataset="folder", data_folder=str(image_tree), n_test_from_train=4, seed=s) for s in (0, 1)]
+    for data_ in larger:
+        assert (len(data_.train), len(data_.test)) == (n_train - 4, n_test + 4)
+        assert np.array_equal(data_.test.images[:n_test], whole.test.images)
+        assert np.array_equal(data_.test.images, larger[0].test.images)
+        seen = [image.tobytes() for split in (data_.train, data_.test) for image in split.images]
+        assert sorted(seen) == sorted(i.tobytes() for split in (whole.train, whole.test) for i in split.images)
+        assert np.array_equal(np.unique(data_.train.labels), np.unique(whole.train.labels))
+
+
+def test_too_many_images_moved_to_test_are_refused_before_any_is_read(image_tree):
+    place = {"dataset": "folder", "data_folder": str(image_tree)}
+    with pytest.raises(ParameterError, match="n_test_from_train = 4000 .*Allowed: 0, or"):
+        data.check(RunConfig.create(batch_size=2, n_test_from_train=4000, **place))
+    with pytest.raises(ParameterError, match="that n_test_from_train = 400 leaves"):
+        data.check(RunConfig.create(dataset="digits", n_test_from_train=400, n_train=1000))
+
+
 @pytest.mark.parametrize("n", [10, 11, 57, 100, 359, 360])
 def test_a_subset_has_the_size_asked_for_and_every_class(n):
     labels = np.repeat(np.arange(10), [6, 6, 6, 10, 20, 40, 50, 60, 80, 82])

@@ -1,11 +1,13 @@
 """`make study` and `make book` end to end on a tiny study: resumed after a kill, idle when nothing changed."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -140,3 +142,90 @@ def test_a_mistake_in_a_study_ends_it_before_any_training(copy, old, new, messag
     assert done.returncode == 1 and time.monotonic() - start < 30
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert not (copy.folder / "results/bad").exists()
+
+
+COIN = """
+from typing import ClassVar
+
+from smallbatch.parameters import Parameters, parameter
+
+
+class Config(Parameters):
+    NOTEBOOK: ClassVar[str] = "coin"
+    throws: int = parameter(10, "Throws of one coin.", "throws", ge=1)
+"""
+COIN_CELLS = (
+    "throws = 10\nseed = 0\nrecord_folder = 'results/my-runs'",
+    """
+import numpy as np
+import pandas as pd
+
+from smallbatch import results
+from smallbatch.measurements.coin import Config
+
+config = Config.from_notebook(globals())
+heads = np.random.default_rng(config.seed).integers(0, 2, config.throws)
+record = results.make_measurement(config, {"share": {"heads": heads.mean()}}, {"measuring": 0.5})
+results.write_measurement(config, record, pd.DataFrame({"heads": heads}))
+""",
+)
+
+
+@pytest.fixture
+def with_coin(copy):
+    """A copy with one more measurement notebook, added by the three steps that `smallbatch.notebooks` gives."""
+    (copy.folder / "smallbatch/measurements/coin.py").write_text(COIN)
+    registry = copy.folder / "smallbatch/notebooks.py"
+    added = 'CONFIGS = {\n    "coin": "smallbatch.measurements.coin.Config",\n    "gone": "no_such_module.Config",'
+    assert registry.read_text().count("CONFIGS = {") == 1
+    registry.write_text(registry.read_text().replace("CONFIGS = {", added))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in COIN_CELLS])
+    notebook.cells[0].metadata.tags = ["parameters"]
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, copy.folder / "notebooks/coin.ipynb")
+    return copy
+
+
+def test_a_study_of_measurements_runs_by_priority_and_seed_and_leaves_its_tables(with_coin):
+    (with_coin.folder / "studies/coins.yaml").write_text("""
+title: Coins
+experiments:
+  three: {notebook: coin, grid: {throws: [3], seed: [0, 1]}}
+  four: {notebook: coin, grid: {throws: [4], seed: [0]}}
+  many: {notebook: coin, priority: 1, grid: {throws: [50], seed: [1]}}
+""")
+    with_coin.environment["CORES"] = "1"
+    done = with_coin.run("study", "coins")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Study coins: 4 runs, 0 done, 4 to do" in done.stdout
+    assert "Tables in results/coins: coin-summary.csv, coin.csv" in done.stdout
+    folder = with_coin.folder / "results/coins"
+    points, summary = results.read_measurements(folder, "coin")
+    started = re.findall(r"run (coin-\S+) finished", done.stdout)
+    order = summary.set_index("run").loc[started, ["throws", "seed"]]
+    assert order.to_numpy().tolist() == [[50, 1], [3, 0], [4, 0], [3, 1]]
+    assert len(points) == 3 + 3 + 4 + 50 and summary["backend"].isna().all()  # no network, no Keras
+    # Half a record counts as none: that run alone is measured again, with the same result.
+    (folder / "runs" / started[0] / "measurements.csv").unlink()
+    again = with_coin.run("study", "coins")
+    assert again.returncode == 0 and "3 done, 1 to do" in again.stdout
+    assert re.findall(r"run (coin-\S+) finished", again.stdout) == started[:1]
+    pd.testing.assert_frame_equal(results.read_measurements(folder, "coin")[0], points)
+    book = with_coin.run("book", "coins")
+    assert book.returncode == 1 and "studies/coins.yaml has no run of retrain" in book.stderr
+
+
+def test_measurements_join_a_study_of_training_runs(built, with_coin):
+    shutil.copytree(built.folder / "results/tiny", with_coin.folder / "results/tiny")
+    coins = "experiments:\n  coins: {notebook: coin, grid: {seed: [0]}}"
+    (with_coin.folder / "studies/tiny.yaml").write_text(TINY.replace("experiments:", coins))
+    done = with_coin.run("study", "tiny")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Study tiny: 5 runs, 4 done, 1 to do" in done.stdout
+    runs, _ = results.read_tables(with_coin.folder / "results/tiny")
+    assert len(runs) == 4 and set(runs["experiments"]) == {"batch_size"}
+    assert len(results.read_measurements(with_coin.folder / "results/tiny", "coin")[0]) == 10
+    # Without the experiment its tables go.
+    (with_coin.folder / "studies/tiny.yaml").write_text(TINY)
+    assert with_coin.run("study", "tiny").returncode == 0
+    assert not list((with_coin.folder / "results/tiny").glob("coin*.csv"))
