@@ -1,7 +1,7 @@
 # make book            train the study `quick` (or STUDY=name) and build the book
 # make test            run the tests
 # make study STUDY=x   train studies/x.yaml without building the book
-# make bench           time training steps beside other frameworks (see README)
+# make bench           time training beside other frameworks, its growth and its parts (see README)
 # make lock            write requirements.txt anew from pyproject.toml
 STUDY ?= quick
 PYTHON ?= python3
@@ -21,6 +21,8 @@ test: .venv/installed
 
 bench: .venv/installed
 	@.venv/bin/python -m bench $(NETWORK)
+	@.venv/bin/python -m bench.growth
+	@.venv/bin/python -m bench.profile
 
 lint: .venv/installed
 	@.venv/bin/python -m ruff format . && .venv/bin/python -m ruff check --fix .

@@ -96,18 +96,10 @@ def floors(network: str, batch_sizes: list[int], threads: int) -> dict:
     }
 
 
-def summary(table: pd.DataFrame, floor_seconds: dict[int, float]) -> pd.DataFrame:
-    """Return milliseconds per step (median over rounds), by batch size, with the floor and this project's ratios."""
-    steps = table.groupby(["batch_size", "contender"])["seconds"].median().unstack()
-    shown = (1000 * steps).round(1).assign(floor=[round(1000 * floor_seconds[b], 1) for b in steps.index])
-    for peer in steps.columns.drop("ours"):
-        shown[f"{peer} / ours"] = (steps[peer] / steps["ours"]).round(2)
-    return shown.assign(**{"ours / floor": (steps["ours"] / pd.Series(floor_seconds)).round(1)})
-
-
 def main(networks: list[str]) -> None:
     """Measure, print and write."""
     from smallbatch.results import environment, write_if_changed
+    from smallbatch.speed import summary
 
     threads = os.cpu_count() or 1
     batch_sizes = [int(b) for b in os.environ.get("BATCH_SIZES", "1 2 4 8 16 32").split()]

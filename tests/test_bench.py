@@ -7,8 +7,9 @@ import keras
 import pandas as pd
 import pytest
 
-from bench import floor
-from bench.__main__ import Contender, summary
+from bench import floor, profile
+from bench.__main__ import Contender
+from smallbatch.speed import exponents, summary
 from tests.conftest import ROOT
 
 
@@ -41,6 +42,32 @@ def test_ratios_say_how_many_times_longer_a_peer_takes():
     shown = summary(table, {1: 0.005, 32: 0.05})
     assert shown.loc[1, ["ours", "peer", "floor", "peer / ours", "ours / floor"]].tolist() == [20, 50, 5, 2.5, 4]
     assert shown.loc[32, "peer / ours"] == 0.5
+
+
+def test_growth_is_the_slope_of_medians_on_logarithmic_axes():
+    rows = [("images", work, work * seconds) for work in (1, 2, 8) for seconds in (3.0, 3.0, 50.0)]
+    rows += [("size", work, work**0.5) for work in (1, 4, 16)]
+    table = pd.DataFrame(rows, columns=["quantity", "proportional_to", "seconds"])
+    assert exponents(table).to_dict() == pytest.approx({"images": 1.0, "size": 0.5})
+
+
+def test_operations_are_counted_in_one_group_each():
+    found = {name: profile.group(name) for name in ("Conv2DBackpropInput", "FusedBatchNormV3", "_MklRelu", "Tile")}
+    assert list(found.values()) == ["convolutions", "batch norm", "activations, sums, concatenations", "other"]
+
+
+def test_a_profile_without_the_events_that_enclose_others(tmp_path):
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    space = xplane_pb2.XSpace()
+    plane = space.planes.add(name="/host:CPU")
+    names = ["block/conv:Conv2D", "Executor:Run", "a step", "other/conv:Conv2D"]
+    line = plane.lines.add()
+    for k, name in enumerate(names):
+        plane.event_metadata[k].name = name
+        line.events.add(metadata_id=k, duration_ps=10**9)
+    (tmp_path / "x").write_bytes(space.SerializeToString())
+    assert profile._operations(tmp_path / "x") == ({"Conv2D": 2.0}, {"Conv2D": 2}, 1.0)
 
 
 @pytest.mark.slow

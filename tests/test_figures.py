@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from smallbatch import figures
+from smallbatch.figures import speed
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +91,19 @@ def test_one_run_in_three_evaluations_shows_intervals():
     axis = figures.three_evaluations(metrics).axes[0]
     assert len(axis.containers) == 3
     assert [label.get_text() for label in axis.get_xticklabels()] == ["train", "validation", "test"]
+
+
+def test_every_round_of_every_contender_is_a_dot_and_nothing_is_drawn_for_a_missing_one():
+    rows = [(name, size, 0.001 * size) for name in ("ours", "keras-jax") for size in (1, 4) for _ in range(3)]
+    rows = pd.DataFrame(rows, columns=["contender", "batch_size", "seconds"])
+    figure = speed.steps_beside_peers({"miniature": rows}, {"miniature": {1: 0.0005, 4: 0.001}})
+    axis = figure.axes[0]
+    assert sum(len(c.get_offsets()) for c in axis.collections[:2]) == 12
+    assert [line.get_label() for line in axis.lines] == ["this project", "Keras on JAX"]
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), [1, 4])
+
+
+def test_growth_is_drawn_in_multiples_of_the_smallest_case():
+    rows = pd.DataFrame({"quantity": "runs", "proportional_to": [1, 1, 2], "seconds": [3.0, 5.0, 12.0]})
+    found = dots(speed.growth(rows, {"runs": "Runs"}).axes[0])
+    np.testing.assert_allclose(found, [[1, 0.75], [1, 1.25], [2, 3.0]])
