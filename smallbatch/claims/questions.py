@@ -18,7 +18,7 @@ from smallbatch.claims.measures import (
     slope,
     slope_at_matched_loss,
 )
-from smallbatch.claims.remedies import PLAIN, find_remedies
+from smallbatch.claims.remedies import PLAIN, against_plain, find_remedies
 from smallbatch.claims.rules import AnyRule, Found, IntervalRule, LagRule, ProbabilityRule, RemedyRule
 from smallbatch.claims.tables import NotMeasured, Tables, cells_across
 
@@ -147,7 +147,8 @@ def _batch_one(tables: Tables) -> list[Check]:
 
 def _stability(tables: Tables) -> list[Check]:
     return [
-        Check(MAIN, RATE, speed.stable_rate, "batch"),
+        Check(MAIN, RATE, speed.stable_rate("batch"), "batch"),
+        Check("gradient noise alone", RATE, speed.stable_rate("recalibrated")),
         Check("rate chosen on validation images", RATE, speed.chosen_rate),
     ]
 
@@ -228,7 +229,7 @@ def _dropout(tables: Tables) -> list[Check]:
 
 def _remedy(name: str, evaluation: str) -> Measure:
     def measure(tables: Tables) -> Found:
-        found = find_remedies(tables).against_plain(tables, evaluation, LOWER.margin)
+        found = against_plain(tables, evaluation, LOWER.margin)
         if name not in found:
             raise NotMeasured(f"experiment remedies has no runs with {name} alone")
         # One comparison that was asked for beforehand: no adjustment for the other remedies.
@@ -255,7 +256,7 @@ def _remedies(tables: Tables) -> list[Check]:
 
 def _best_remedy(evaluation: str, name: str) -> Check:
     def measure(tables: Tables) -> Found:
-        found = find_remedies(tables).against_plain(tables, evaluation, REMEDY.margin)
+        found = against_plain(tables, evaluation, REMEDY.margin)
         best, number = next(iter(found.items()))
         ranking = ", ".join(f"{remedy} {each.number:+.1f}" for remedy, each in found.items())
         notes = (f"shown: {best}, the best of {len(found)}, so its number flatters it", f"ranking: {ranking}")
@@ -267,7 +268,7 @@ def _best_remedy(evaluation: str, name: str) -> Check:
 
 def _each_remedy(tables: Tables, evaluation: str) -> list[Check]:
     try:
-        found = find_remedies(tables).against_plain(tables, evaluation, REMEDY.margin)
+        found = against_plain(tables, evaluation, REMEDY.margin)
     except NotMeasured:
         return []
 
@@ -321,8 +322,8 @@ CLAIMS = (
         "stability",
         "Does batch size 1 need a small learning rate?",
         f"the largest stable learning rate is smaller at batch size {SMALL} than at {LARGE}",
-        f"log2 of the largest stable learning rate at batch size {SMALL} over that at {LARGE}, in training mode; "
-        "measurement stable_learning_rate",
+        f"log2 of the largest learning rate that a short training survives, at batch size {SMALL} over {LARGE}, with "
+        "batch statistics; measurement stable_learning_rate",
         _stability,
         RATE.words(),
     ),

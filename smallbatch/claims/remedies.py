@@ -1,6 +1,7 @@
 """What is measured for the claims about remedies: each alone at batch size 32, beside plain training at 32."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -64,6 +65,12 @@ def _holm_note(n: int, n_compared: int) -> list[str]:
     return [f"with {n} seeds and {n_compared} remedies, the smallest p can be {smallest:.2g} after Holm"]
 
 
+@lru_cache(maxsize=8)
+def against_plain(tables: Tables, evaluation: str, margin: float) -> dict[str, Found]:
+    """Return `Remedies.against_plain` of these tables, which several checks ask for."""
+    return find_remedies(tables).against_plain(tables, evaluation, margin)
+
+
 def find_remedies(tables: Tables) -> Remedies:
     """Return the runs of experiment `remedies` by seed and remedy.
 
@@ -90,7 +97,7 @@ def _as_text(value) -> str:
     if pd.isna(value):
         return "none"
     try:
-        return str(bool(value)) if isinstance(value, bool) else f"{float(value):g}"
+        return f"{float(value):g}"
     except ValueError:
         return str(value)
 

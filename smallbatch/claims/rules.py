@@ -38,9 +38,9 @@ class Found:
 class IntervalRule:
     """Decides by where the whole interval lies.
 
-    The claim is that the number is above (or below) something. `supported`: beyond this the claim is supported;
-    `contradicted`: on the other side of this it is contradicted. So it is within `margin` of 0, where that counts as no
-    difference, unless the interval is all on the claim's side.
+    The claim says that the number is above (or below) something. It is supported if the interval is all beyond
+    `supported`, and contradicted if it is all on the other side of `contradicted`, or within `margin` of 0, where a
+    number counts as nothing. An interval on the claim's side supports it even within the margin: a small effect.
     """
 
     unit: str

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from smallbatch.claims.measures import LARGE, SMALL, few_seeds, over_seeds
+from smallbatch.claims.measures import LARGE, SMALL, Measure, few_seeds, over_seeds
 from smallbatch.claims.rules import Found
 from smallbatch.claims.tables import Cells, NotMeasured, Tables, cells_of, runs_of, values_of
-from smallbatch.statistics import FEWEST_SEEDS, error_points, mean_over_seeds
+from smallbatch.learning_rates import stable_limit
+from smallbatch.statistics import FEWEST_SEEDS, ROUNDING, error_points, mean_over_seeds
 
 # A validation accuracy this close to the best, in points, counts as reached.
 AS_GOOD_WITHIN = 2.0
@@ -21,44 +22,63 @@ HARDWARE = ("processor", "accelerators", "backend", "threads")
 PAIR = {f"{size}": ("batch_size", {"batch_size": size}) for size in (SMALL, LARGE)}
 
 
-def stable_rate(tables: Tables) -> Found:
-    """Measure log2 of the largest stable learning rate at batch size 1 over that at 32, in training mode.
+def stable_rate(batch_norm: str) -> Measure:
+    """Measure log2 of the largest stable learning rate at batch size 1 over that at 32.
 
-    Each checkpoint (run) gives the mean over its repetitions, short trainings with the same orders of images at both
-    batch sizes. Where fewer than three checkpoints were measured, all repetitions count as the sample.
+    `batch_norm` says what normalizes in the short trainings: "batch", as in ordinary training, or "recalibrated", fixed
+    statistics, where the gradient alone is noisy. Each checkpoint (run) gives the mean over its repetitions, orders of
+    images. Where fewer than three checkpoints were measured, all repetitions count as the sample.
 
-    A limit that was not seen, because all rates tried were stable or none was, enters as the end of the rates; the
+    A limit that was not seen, because all rates tried were stable or none was, enters as the end of those tried; the
     interval is then open (infinite) on the side where the truth may lie.
     """
-    table = tables.stable_learning_rate
-    needed = {"run", "seed", "batch_size", "learning_rate", "at_edge", "measure"}
-    if not needed <= set(table):
-        raise NotMeasured("there is no table stable_learning_rate with largest stable rates")
-    table = table[(table["measure"] == "training") & table["batch_size"].isin([SMALL, LARGE])]
-    table = table.assign(below=table["learning_rate"].isna(), at_edge=table["at_edge"].astype(bool))
-    smallest = table.groupby("run")["learning_rate"].transform("min")
-    table["doublings"] = np.log2(table["learning_rate"].fillna(smallest))
-    wide = table.pivot_table(index=["run", "seed"], columns="batch_size", values=["doublings", "below", "at_edge"])
-    if {SMALL, LARGE} - set(table["batch_size"]) or (wide := wide.dropna()).empty:
-        raise NotMeasured(f"stable_learning_rate lacks batch size {SMALL} or {LARGE}")
-    ratios = wide["doublings"][SMALL] - wide["doublings"][LARGE]
-    by_run = ratios.groupby("run").mean()
-    sample = by_run if len(by_run) >= FEWEST_SEEDS else ratios
-    notes = [f"{len(by_run)} checkpoint(s), {len(ratios)} short training(s) at each batch size"]
-    if sample is ratios:
-        notes.append("the interval is over orders of images, not over checkpoints")
-    estimate = mean_over_seeds(sample)
-    low, high = estimate.low, estimate.high
-    if wide["below"][SMALL].any() or wide["at_edge"][LARGE].any():
-        low = _opened(low, -np.inf)
-        notes.append("some limits were not seen, and the ratio may be lower")
-    if wide["below"][LARGE].any() or wide["at_edge"][SMALL].any():
-        high = _opened(high, np.inf)
-        notes.append("some limits were not seen, and the ratio may be higher")
-    return Found(
-        estimate.number, low, high, estimate.p, n_seeds=estimate.n, experiment="stable_learning_rate",
-        notes=(*notes, *few_seeds(estimate.n)),
-    )  # fmt: skip
+
+    def measure(tables: Tables) -> Found:
+        limits = _stable_limits(tables.stable_learning_rate, batch_norm)
+        wide = limits.pivot(index=["run", "seed"], columns="batch_size").dropna()
+        if wide.empty:
+            raise NotMeasured(f"stable_learning_rate lacks batch size {SMALL} or {LARGE}")
+        doublings, below, above = (wide[name].astype(float) for name in ("doublings", "below", "at_edge"))
+        ratios = doublings[SMALL] - doublings[LARGE]
+        by_run = ratios.groupby("run").mean()
+        sample = by_run if len(by_run) >= FEWEST_SEEDS else ratios
+        notes = [f"{len(by_run)} checkpoint(s), {len(ratios)} limit(s) at each batch size"]
+        if sample is ratios:
+            notes.append("the interval is over orders of images, not over checkpoints")
+        estimate = mean_over_seeds(sample)
+        low, high = estimate.low, estimate.high
+        if below[SMALL].any() or above[LARGE].any():
+            low = _opened(low, -np.inf)
+            notes.append("some limits were not seen, and the ratio may be lower")
+        if below[LARGE].any() or above[SMALL].any():
+            high = _opened(high, np.inf)
+            notes.append("some limits were not seen, and the ratio may be higher")
+        return Found(
+            estimate.number, low, high, estimate.p, n_seeds=estimate.n, experiment="stable_learning_rate",
+            notes=(*notes, *few_seeds(estimate.n)),
+        )  # fmt: skip
+
+    return measure
+
+
+def _stable_limits(table: pd.DataFrame, batch_norm: str) -> pd.DataFrame:
+    """Return, by checkpoint, repetition ("seed") and both batch sizes, log2 of the limit and whether it was seen."""
+    if not {"run", "measurement", "batch_norm", "batch_size", "repetition", "learning_rate", "stable"} <= set(table):
+        raise NotMeasured("there is no table stable_learning_rate with short trainings")
+    wanted = (table["measurement"] == "short training") & (table["batch_norm"] == batch_norm)
+    table = table[wanted & table["batch_size"].isin([SMALL, LARGE])]
+    if table.empty:
+        raise NotMeasured(f"stable_learning_rate has no short trainings with batch_norm = {batch_norm}")
+    # The column also has the empty fields of single steps, so it is not read as one of booleans.
+    table = table.assign(stable=table["stable"].astype(str) == "True", seed=table["repetition"])
+    parts = []
+    for run, trainings in table.groupby("run"):
+        limits = stable_limit(trainings).set_index(["batch_size", "seed"])
+        smallest = trainings.groupby(["batch_size", "seed"])["learning_rate"].min()
+        limits["below"] = limits["learning_rate"].isna()
+        limits["doublings"] = np.log2(limits["learning_rate"].fillna(smallest))
+        parts.append(limits.reset_index().assign(run=run))
+    return pd.concat(parts)[["run", "seed", "batch_size", "doublings", "below", "at_edge"]]
 
 
 def _opened(end: float, infinite: float) -> float:
@@ -160,7 +180,7 @@ def time_to_accuracy(tables: Tables) -> Found:
     cells, _ = _comparable(tables, same_epochs=False)
     of_large = history[history["run"].isin(cells.runs[str(LARGE)])]
     target = of_large.groupby("epoch")["validation_accuracy"].mean().max() - AS_GOOD_WITHIN / 100
-    reached = history[history["validation_accuracy"] >= target].groupby("run")["net"].min()
+    reached = history[history["validation_accuracy"] >= target - ROUNDING].groupby("run")["net"].min()
     whole = history.groupby("run")["net"].max()
     seconds = reached.reindex(whole.index).fillna(whole)
     missed = {size: cells.runs[str(size)][~cells.runs[str(size)].isin(reached.index)] for size in (SMALL, LARGE)}

@@ -26,9 +26,12 @@ class NotMeasured(Exception):
     """The study lacks what a check needs; says what."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
-    """The gathered tables of a study (see `results.gather`), any of them empty; and how many classes there are."""
+    """The gathered tables of a study (see `results.gather`), any of them empty; and how many classes there are.
+
+    They are not to be changed: what was found in them is kept. Make others with `dataclasses.replace`.
+    """
 
     runs: pd.DataFrame
     history: pd.DataFrame
