@@ -67,7 +67,7 @@ class Copy:
         }
         for name in (
             "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "results/artefacts",
-            "results/bench",
+            "results/bench", "results/laptop",
         ):  # fmt: skip
             if (ROOT / name).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints")
