@@ -7,30 +7,11 @@ no program can be faster than this with these operations in float32, and none ge
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 
-FLOAT = 4  # bytes
+from smallbatch.counting import operations_and_bytes as count
 
-
-def count(network: keras.Model, batch_size: int) -> tuple[float, float]:
-    """Return the floating-point operations and the bytes moved of one training step of a network built by Keras.
-
-    A layer computes its outputs, the gradient of its inputs and that of its weights, at the same number of operations
-    each. It reads its inputs and writes its outputs going forward, and reads both again (the outputs' gradient) and
-    writes the inputs' gradient going backward. Weights are read twice, their gradient is written and read, they and
-    their velocity are read and written by the optimizer.
-    """
-    operations = moved = 0.0
-    for layer in network._flatten_layers():
-        if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            continue
-        inputs, outputs = (int(np.prod(tensor.shape[1:])) for tensor in (layer.input, layer.output))
-        kernel = int(np.prod(layer.kernel.shape))
-        positions = outputs // layer.output.shape[-1]
-        operations += 3 * 2 * batch_size * kernel * positions
-        moved += FLOAT * (batch_size * (3 * inputs + 2 * outputs) + 8 * kernel)
-    return operations, moved
+__all__ = ["count", "matrix_rate", "memory_bandwidth"]
 
 
 def matrix_rate(size: int = 3072, repeats: int = 5) -> float:

@@ -4,9 +4,11 @@ The published network is cloned layer by layer: `width` scales the filters of ev
 residual blocks out. With both at 1.0 the clone is exactly the published network. Nothing here knows the data.
 """
 
+import contextlib
 import difflib
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -19,6 +21,19 @@ from smallbatch.normalization import layer as normalizing_layer
 # Keras's list of variables that are still to get their first values.
 WAITING = "uninitialized_variables"
 BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Let networks that are built inside have layers, connections and shapes, but no values of their weights.
+
+    They can be counted, not run. Drawing the published network's 54 million weights takes longer than all else.
+    """
+    waiting = list(global_state.get_global_attribute(WAITING, []))
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    # Keras would draw them after all together with the next model's.
+    global_state.set_global_attribute(WAITING, waiting)
 
 
 def build(config: RunConfig, n_classes: int) -> keras.Model:
@@ -42,7 +57,8 @@ def inception_resnet_v2(
     dropout_between_batch_norms: float = 0.0,
 ) -> keras.Model:
     """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
-    published = _published_without_weights(image_size)
+    with without_values():
+        published = _published(image_size, weights=None)
 
     def clone(layer):
         parameters = layer.get_config()
@@ -98,16 +114,6 @@ def _published(image_size: int, weights: str | None) -> keras.Model:
     return keras.applications.InceptionResNetV2(
         include_top=False, weights=weights, input_shape=(image_size, image_size, 3), pooling="avg"
     )
-
-
-def _published_without_weights(image_size: int) -> keras.Model:
-    """Return its layers and their connections: drawing 54 million weights takes longer than all else."""
-    waiting = list(global_state.get_global_attribute(WAITING, []))
-    with keras.StatelessScope(initialize_variables=False):
-        published = _published(image_size, weights=None)
-    # Keras would draw them after all together with the next model's.
-    global_state.set_global_attribute(WAITING, waiting)
-    return published
 
 
 def _block_ends(published: keras.Model) -> dict[str, str]:

@@ -1,37 +1,51 @@
 """The loss of a Keras classifier as a function of one flat weight vector, so that NumPy and SciPy can study it.
 
-Noise scales, stable learning rates and sharpness are all statements about this function. Batch norm would make it a
-different function for every batch: here it always uses the statistics that the model has stored, and dropout is off.
+Noise scales, stable learning rates and sharpness are all statements about this function. Batch norm makes it a
+different function for every batch: so here it uses the statistics that the model has stored, unless those of each batch
+are asked for. Dropout is always off.
 """
+
+import contextlib
 
 import keras
 import numpy as np
 
+from smallbatch.backend import by_backend
 from smallbatch.errors import ParameterError
+from smallbatch.recalibration import using_batch_statistics
 
 # Bounds the memory of a gradient over many images.
 CHUNK = 64
 
 
 class Objective:
-    """Mean cross-entropy, in nats, of `model` (images to logits (n, classes)) over some images, in inference mode.
+    """Mean cross-entropy, in nats, of `model` (images to logits (n, classes)) over some images, without dropout.
 
     `images` are (n, side, side, 3), uint8 or float32; `labels` are n class numbers. The weights are the p trainable
     variables, one after the other; `weights` (p,) holds them, and everything else that the model has stored, as they
-    were at construction. The model itself is never changed. `indices` choose images, also repeatedly; None means all.
+    were at construction or at the last `update`. The model itself is never changed. `indices` choose images, also
+    repeatedly; None means all.
+
+    With `batch_statistics` the images of one call are normalized together, as those of a training step are: the loss of
+    a batch is then not the mean of the losses of its images, and all images of a call are computed at once.
 
     Raises `ParameterError` for a backend other than TensorFlow or JAX and where images and labels do not match.
     """
 
-    def __init__(self, model: keras.Model, images: np.ndarray, labels: np.ndarray):
+    def __init__(self, model: keras.Model, images: np.ndarray, labels: np.ndarray, batch_statistics: bool = False):
         if len(images) != len(labels) or len(images) == 0:
             raise ParameterError(f"labels has length {len(labels)}, images {len(images)}. Allowed: one label per image")
         self.n_images = len(images)
-        self._images, self._labels = images, labels
+        self._model, self._images, self._labels = model, images, labels
+        self._together = batch_statistics
         self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
-        self.weights = _flatten([variable.value for variable in model.trainable_variables])
-        self._state = [keras.ops.convert_to_numpy(variable) for variable in model.non_trainable_variables]
-        self._loss, self._gradient, self._hessian_vector = _operations(model)
+        self._loss, self._gradient, self._hessian_vector = _operations(model, batch_statistics)
+        self.update()
+
+    def update(self) -> None:
+        """Take over the weights, and everything else, that the model has now; nothing is compiled anew."""
+        self.weights = _flatten([variable.value for variable in self._model.trainable_variables])
+        self._state = [keras.ops.convert_to_numpy(variable) for variable in self._model.non_trainable_variables]
 
     def loss(self, weights: np.ndarray, indices: np.ndarray | None = None) -> float:
         """Return the mean loss, in nats, at these weights (p,)."""
@@ -48,9 +62,9 @@ class Objective:
     def _mean(self, operation, indices, *flat) -> np.ndarray:
         indices = np.arange(self.n_images) if indices is None else np.asarray(indices)
         points = [self._unflatten(values) for values in flat]
-        total = 0.0
-        for start in range(0, len(indices), CHUNK):
-            chunk = indices[start : start + CHUNK]
+        total, size = 0.0, len(indices) if self._together else CHUNK
+        for start in range(0, len(indices), size):
+            chunk = indices[start : start + size]
             batch = self._images[chunk].astype(np.float32), self._labels[chunk]
             total = total + _flatten(operation(*points, self._state, *batch)) * (len(chunk) / len(indices))
         return total
@@ -65,19 +79,16 @@ def _flatten(arrays: list) -> np.ndarray:
     return np.concatenate([np.ravel(keras.ops.convert_to_numpy(array)) for array in arrays])
 
 
-def _operations(model: keras.Model) -> tuple:
+def _operations(model: keras.Model, batch_statistics: bool) -> tuple:
     """Return compiled loss (weights, state, images, labels), gradient, Hessian times vector; each returns a list."""
-    compilers = {"tensorflow": _in_tensorflow, "jax": _in_jax}
-    backend = keras.backend.backend()
-    if backend not in compilers:
-        raise ParameterError(f"KERAS_BACKEND = {backend!r} has no Hessian here. Allowed: {', '.join(compilers)}")
 
     def loss(weights, state, images, labels):
         # A stateless call can leave no trace in the model, whatever happens on the way.
-        logits, _ = model.stateless_call(weights, state, images, training=False)
+        with using_batch_statistics(model) if batch_statistics else contextlib.nullcontext():
+            logits, _ = model.stateless_call(weights, state, images, training=False)
         return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
-    return compilers[backend](loss)
+    return by_backend(tensorflow=_in_tensorflow, jax=_in_jax)(loss)
 
 
 def _in_tensorflow(loss) -> tuple:
@@ -99,7 +110,8 @@ def _in_tensorflow(loss) -> tuple:
             slope = tf.add_n(slopes)
         return tape.gradient(slope, weights, unconnected_gradients="zero")
 
-    return tuple(tf.function(operation, reduce_retracing=True) for operation in (losses, gradient, hessian_vector))
+    compiled = (losses, gradient, hessian_vector)
+    return tuple(tf.function(operation, reduce_retracing=True, autograph=False) for operation in compiled)
 
 
 def _in_jax(loss) -> tuple:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from smallbatch import recalibration
 from smallbatch.batch_norm_noise import batch_norm_noise
 from smallbatch.errors import ParameterError
 from smallbatch.recalibration import Observed
@@ -64,6 +65,59 @@ def test_layers_come_in_the_order_of_running():
     table = batch_norm_noise(Observed(model), images, [1, 4])
     assert table["layer"].tolist() == ["first", "second"] * 2
     assert table["positions"].tolist() == [36, 16] * 2 and table["batch_size"].tolist() == [1, 1, 4, 4]
+
+
+def two_layers():
+    """Batch norm behind batch norm, the first in front of a rectifier, so that it is not undone."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 6, 3))
+    x = keras.layers.BatchNormalization(name="first")(inputs)
+    x = keras.layers.Conv2D(16, 3, activation="relu")(x)
+    x = keras.layers.BatchNormalization(name="second")(x)
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+
+
+def unlike_images(n=480):
+    """Images that differ as a whole, in level: what a batch norm upstream takes out of a batch."""
+    generator = np.random.default_rng(0)
+    level = generator.normal(0, 2, (n, 1, 1, 1))
+    return (level + generator.normal(0, 1, (n, 6, 6, 3))).astype("float32")
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_behind_fixed_statistics_the_formula_holds_and_behind_those_of_the_batch_it_does_not(size):
+    model, images = two_layers(), unlike_images()
+    watched = Observed(model)
+    recalibration.recalibrate(model, images, passes=2)
+    fixed, batch = (
+        batch_norm_noise(watched, images, [size], upstream, deals).groupby("layer")[["mean_noise", "predicted"]].mean()
+        for upstream, deals in (("fixed", 16), ("batch", 4))
+    )
+    np.testing.assert_allclose(fixed["mean_noise"], fixed["predicted"], rtol=0.15)
+    # Nothing stands in front of the first layer; the second is spared what the first has taken out.
+    assert batch.loc["first", "mean_noise"] == pytest.approx(fixed.loc["first", "mean_noise"], rel=0.15)
+    assert batch.loc["second", "mean_noise"] < 0.6 * fixed.loc["second", "predicted"]
+
+
+def test_fixed_statistics_upstream_cost_one_pass_and_every_deal_is_another():
+    model, images, calls = two_layers(), unlike_images(128), []
+    watched = Observed(model)
+
+    class Counting:
+        layers = watched.layers
+
+        def __call__(self, *arguments):
+            calls.append(arguments)
+            found = watched(*arguments)
+            self.layers = watched.layers
+            return found
+
+    table = batch_norm_noise(Counting(), images, [1, 2, 4], "fixed", deals=3)
+    assert len(calls) == 2  # 128 images in chunks of 64
+    assert len(table) == 2 * 3 * 3 and table.groupby(["layer", "batch_size"])["deal"].nunique().eq(3).all()
+    # Images one by one are the same however they are dealt; pairs are not.
+    assert table[table["batch_size"] == 1].groupby("layer")["mean_noise"].std().max() < 1e-6
+    assert table[table["batch_size"] == 2].groupby("layer")["mean_noise"].std().min() > 1e-4
 
 
 @pytest.mark.parametrize("size", [0, 26])

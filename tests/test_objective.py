@@ -128,6 +128,58 @@ def test_training_the_model_further_does_not_change_the_objective():
     assert objective.loss(objective.weights) == loss
 
 
+def in_batch_statistics(model, indices):
+    """The cross-entropy of a batch that batch norm normalizes by itself, layer by layer and without dropout."""
+    pixels, labels = images()
+    x = pixels[indices].astype("float32")
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            x = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + layer.epsilon) + layer.beta.numpy()
+        elif not isinstance(layer, keras.layers.Dropout):
+            x = np.asarray(layer(x))
+    return (np.log(np.exp(x).sum(1)) - x[np.arange(len(x)), labels[indices]]).mean()
+
+
+@pytest.mark.parametrize("indices", [[3], [0, 4, 4], [6, 5, 4, 3, 2, 1, 0]])
+def test_batch_statistics_are_those_of_the_images_of_a_call(model, indices, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)  # the images of a batch must not be torn apart
+    before = [variable.numpy().copy() for variable in model.variables]
+    batch = Objective(model, *images(), batch_statistics=True)
+    assert batch.loss(batch.weights, indices) == pytest.approx(in_batch_statistics(model, indices), rel=1e-4)
+    step = 1e-2
+    slopes = [
+        (batch.loss(batch.weights + e, indices) - batch.loss(batch.weights - e, indices)) / (2 * step)
+        for e in step * np.eye(len(batch.weights))
+    ]
+    np.testing.assert_allclose(batch.gradient(batch.weights, indices), slopes, atol=2e-3)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_batch_norm_takes_the_scale_of_its_input_out_of_the_loss():
+    """So the gradient of a batch has no part along the weights in front of it; with stored statistics it has one."""
+    model = network()
+    kernel = model.layers[1].kernel
+    size = int(np.prod(kernel.shape))
+    along = {}
+    for together in (False, True):
+        objective = Objective(model, *images(), batch_statistics=together)
+        gradient = objective.gradient(objective.weights)[:size]
+        along[together] = abs(gradient @ objective.weights[:size]) / np.linalg.norm(gradient)
+    assert along[True] < 0.05 * along[False]
+
+
+def test_an_update_takes_over_what_the_model_has_now():
+    model = network()
+    objective = Objective(model, *images())
+    for variable in model.variables:
+        if "seed" not in variable.path:
+            variable.assign(variable + 0.1)
+    objective.update()
+    assert objective.loss(objective.weights) == Objective(model, *images()).loss(objective.weights)
+    np.testing.assert_array_equal(objective.weights[:54], model.layers[1].kernel.numpy().ravel())
+
+
 def test_images_without_labels_are_refused(model):
     pixels, labels = images()
     with pytest.raises(ParameterError, match=r"labels has length 6, images 7\. Allowed: one label per image"):
@@ -150,11 +202,13 @@ def write_numbers(folder: Path) -> None:
         np.savez(given, *model.get_weights())
     objective = Objective(model, *images())
     vector = direction(objective)
+    together = Objective(model, *images(), batch_statistics=True)
     np.savez(
         folder / f"{keras.backend.backend()}.npz",
         loss=objective.loss(objective.weights),
         gradient=objective.gradient(objective.weights),
         hessian_vector=objective.hessian_vector(objective.weights, vector),
+        gradient_of_a_batch=together.gradient(together.weights, [0, 4, 4, 2]),
     )
 
 
@@ -167,5 +221,5 @@ def test_both_backends_compute_the_same(tmp_path):
     environment = os.environ | {"KERAS_BACKEND": other}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=300)
     expected, actual = np.load(tmp_path / f"{here}.npz"), np.load(tmp_path / f"{other}.npz")
-    for name in ("loss", "gradient", "hessian_vector"):
+    for name in expected.files:
         np.testing.assert_allclose(actual[name], expected[name], atol=1e-5, err_msg=name)

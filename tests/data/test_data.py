@@ -59,7 +59,7 @@ def test_training_images_become_test_images_the_same_for_every_seed(image_tree):
 
 def test_too_many_images_moved_to_test_are_refused_before_any_is_read(image_tree):
     place = {"dataset": "folder", "data_folder": str(image_tree)}
-    with pytest.raises(ParameterError, match="n_test_from_train = 4000 .*Allowed: 0, or"):
+    with pytest.raises(ParameterError, match=r"n_test_from_train = 4000 .*Allowed: 0, or"):
         data.check(RunConfig.create(batch_size=2, n_test_from_train=4000, **place))
     with pytest.raises(ParameterError, match="that n_test_from_train = 400 leaves"):
         data.check(RunConfig.create(dataset="digits", n_test_from_train=400, n_train=1000))
