@@ -19,7 +19,7 @@ NOTEBOOKS = ("stable_learning_rate", "gradient_noise", "batch_norm_noise")
 def papermill(notebook, folder, **parameters):
     """Run papermill with records below `folder`; return the finished command."""
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(ROOT / "notebooks" / f"{notebook}.ipynb")]
-    given = json.dumps({"record_folder": str(folder / "results")} | parameters)  # JSON is YAML
+    given = json.dumps({"record_folder": str(folder / "results")} | parameters)  # JSON is YAML, but for 1e-05
     return subprocess.run(
         [*command, str(folder / "out.ipynb"), "-y", given], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=500, check=False,
@@ -71,9 +71,11 @@ def test_noise_of_batch_norm_in_miniature(tmp_path):
     assert table.groupby(["state", "upstream", "batch_size"])["place"].nunique().nunique() == 1
     assert len(table) == 2 * 2 * 3 * table["place"].nunique()
     assert table["between_images"].between(0, 1).all() and table["predicted"].gt(0).all()
-    # Images one by one: the formula is an identity where their statistics are independent.
+    # Images one by one: the formula is an identity, but for channels whose variance between images is estimated to be
+    # below zero and counts as zero.
     fixed = table[(table["upstream"] == "fixed") & (table["batch_size"] == 1)]
-    np.testing.assert_allclose(fixed["ratio"], 1, rtol=0.05)
+    np.testing.assert_allclose(fixed["ratio"], 1, rtol=0.1)
+    assert fixed["ratio"].median() == pytest.approx(1, abs=0.01)
     deep = summary["after training"]["last_third"]
     assert deep["ratio_fixed_8"] > deep["ratio_batch_8"]
 
@@ -116,7 +118,7 @@ def test_learning_rates_in_miniature(tmp_path):
 
 @pytest.mark.slow
 def test_a_checkpoint_that_knows_nothing_stops_the_notebook_with_one_clear_message(tmp_path):
-    tiny = TINY | {"learning_rate": 1e-6, "draws": 2, "batch_sizes": [1, 2, 4], "images_measured": 32}
+    tiny = TINY | {"learning_rate": 0.0001, "draws": 2, "batch_sizes": [1, 2, 4], "images_measured": 32}
     done = papermill("stable_learning_rate", tmp_path, **tiny)
     assert done.returncode != 0
     reported = done.stderr.split("Exception encountered at")[-1]
