@@ -38,18 +38,17 @@ class Objective:
         self.n_images = len(images)
         self._model, self._images, self._labels = model, images, labels
         self._together = batch_statistics
-        self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
         self._loss, self._gradient, self._hessian_vector = _operations(model, batch_statistics)
         self.update()
 
     def update(self) -> None:
         """Take over the weights, and everything else, that the model has now; nothing is compiled anew."""
-        self.weights = _flatten([variable.value for variable in self._model.trainable_variables])
-        self._state = [keras.ops.convert_to_numpy(variable) for variable in self._model.non_trainable_variables]
+        self.weights = _flatten(self._model.trainable_variables)
+        self._state = _flatten(_numbers(self._model))
 
     def loss(self, weights: np.ndarray, indices: np.ndarray | None = None) -> float:
         """Return the mean loss, in nats, at these weights (p,)."""
-        return float(self._mean(self._loss, indices, weights)[0])
+        return float(self._mean(self._loss, indices, weights))
 
     def gradient(self, weights: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
         """Return the gradient (p,) of the mean loss at these weights (p,)."""
@@ -61,31 +60,44 @@ class Objective:
 
     def _mean(self, operation, indices, *flat) -> np.ndarray:
         indices = np.arange(self.n_images) if indices is None else np.asarray(indices)
-        points = [self._unflatten(values) for values in flat]
+        points = [np.asarray(values, np.float32) for values in flat]
         total, size = 0.0, len(indices) if self._together else CHUNK
         for start in range(0, len(indices), size):
             chunk = indices[start : start + size]
             batch = self._images[chunk].astype(np.float32), self._labels[chunk]
-            total = total + _flatten(operation(*points, self._state, *batch)) * (len(chunk) / len(indices))
+            total = total + np.asarray(operation(*points, self._state, *batch)) * (len(chunk) / len(indices))
         return total
 
-    def _unflatten(self, flat: np.ndarray) -> list[np.ndarray]:
-        sizes = [int(np.prod(shape)) for shape in self._shapes]
-        pieces = np.split(np.asarray(flat, np.float32), np.cumsum(sizes)[:-1])
-        return [piece.reshape(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
+
+def _flatten(variables: list) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.float32), *(np.ravel(keras.ops.convert_to_numpy(v)) for v in variables)])
 
 
-def _flatten(arrays: list) -> np.ndarray:
-    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(array)) for array in arrays])
+def _unflatten(flat, variables: list) -> list:
+    # Hundreds of small arrays handed over one by one would take longer than the gradient of an image.
+    ends = np.cumsum([int(np.prod(variable.shape)) for variable in variables])
+    pieces = keras.ops.split(flat, list(ends[:-1]))
+    return [keras.ops.reshape(piece, variable.shape) for piece, variable in zip(pieces, variables, strict=True)]
+
+
+def _numbers(model: keras.Model) -> list:
+    """Return what a model stores beside its weights, without the states of random generators, which nothing uses."""
+    return [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
 
 
 def _operations(model: keras.Model, batch_statistics: bool) -> tuple:
-    """Return compiled loss (weights, state, images, labels), gradient, Hessian times vector; each returns a list."""
+    """Return compiled loss (weights, state, images, labels), gradient, Hessian times vector."""
 
     def loss(weights, state, images, labels):
+        numbers = iter(_unflatten(state, _numbers(model)) if _numbers(model) else [])
+        everything = [
+            next(numbers) if keras.backend.is_float_dtype(variable.dtype) else variable.value
+            for variable in model.non_trainable_variables
+        ]
         # A stateless call can leave no trace in the model, whatever happens on the way.
         with using_batch_statistics(model) if batch_statistics else contextlib.nullcontext():
-            logits, _ = model.stateless_call(weights, state, images, training=False)
+            point = _unflatten(weights, model.trainable_variables)
+            logits, _ = model.stateless_call(point, everything, images, training=False)
         return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
     return by_backend(tensorflow=_in_tensorflow, jax=_in_jax)(loss)
@@ -94,23 +106,19 @@ def _operations(model: keras.Model, batch_statistics: bool) -> tuple:
 def _in_tensorflow(loss) -> tuple:
     import tensorflow as tf
 
-    def losses(weights, *rest):
-        return [loss(weights, *rest)]
-
     def gradient(weights, *rest):
         with tf.GradientTape() as tape:
             tape.watch(weights)
             value = loss(weights, *rest)
-        return tape.gradient(value, weights, unconnected_gradients="zero")
+        return tape.gradient(value, weights)
 
     def hessian_vector(weights, vector, *rest):
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            slopes = [tf.reduce_sum(g * v) for g, v in zip(gradient(weights, *rest), vector, strict=True)]
-            slope = tf.add_n(slopes)
+            slope = tf.reduce_sum(gradient(weights, *rest) * vector)
         return tape.gradient(slope, weights, unconnected_gradients="zero")
 
-    compiled = (losses, gradient, hessian_vector)
+    compiled = (loss, gradient, hessian_vector)
     return tuple(tf.function(operation, reduce_retracing=True, autograph=False) for operation in compiled)
 
 
@@ -119,10 +127,7 @@ def _in_jax(loss) -> tuple:
 
     gradient = jax.grad(loss)
 
-    def losses(weights, *rest):
-        return [loss(weights, *rest)]
-
     def hessian_vector(weights, vector, *rest):
         return jax.jvp(lambda at: gradient(at, *rest), (weights,), (vector,))[1]
 
-    return tuple(jax.jit(operation) for operation in (losses, gradient, hessian_vector))
+    return tuple(jax.jit(operation) for operation in (loss, gradient, hessian_vector))

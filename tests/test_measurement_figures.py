@@ -65,7 +65,7 @@ def noise_table():
     table = pd.DataFrame(rows)
     table.loc[3, ["noise_scale", "high"]] = np.inf
     table.loc[4, "high"] = np.inf
-    return table.assign(cosine=0.5, cosine_low=0.4, cosine_high=np.nan)
+    return table.assign(cosine=0.5, cosine_low=0.4, cosine_high=np.where(table["epoch"] == 2, 0.6, np.nan))
 
 
 def test_noise_scales_are_drawn_with_the_studied_batch_sizes_as_a_band():
@@ -74,19 +74,27 @@ def test_noise_scales_are_drawn_with_the_studied_batch_sizes_as_a_band():
     assert (band.y0, band.y1) == (pytest.approx(1), pytest.approx(32))
     assert axis.get_ylabel() == "Gradient noise scale (images)"
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert labels[0].startswith("stored statistics") and labels[-1] == "statistics of batches of 8"
+    assert labels[0].startswith("recalibrated statistics") and labels[-1] == "statistics of batches of 8"
 
 
-def test_noise_over_signal_falls_with_the_batch_size_for_stored_statistics():
+def test_an_infinite_estimate_is_an_arrow_from_its_lower_end():
+    axis = figures.noise_to_signal(noise_table()).axes[0]
+    estimates, arrows = axis.containers
+    np.testing.assert_allclose(estimates.lines[0].get_xdata(), [1, 2, 8])
+    np.testing.assert_allclose(arrows.lines[0].get_xydata(), [[4, 20 / 4], [8, 50 / 8]])
+
+
+def test_noise_over_signal_falls_with_the_batch_size_for_recalibrated_statistics():
     axes = figures.noise_to_signal(noise_table()).axes
     assert [axis.get_title() for axis in axes] == ["epoch 0", "epoch 2"]
-    line = next(line for line in axes[1].lines if line.get_label() == "stored statistics")
+    line = next(line for line in axes[1].lines if line.get_label() == "recalibrated statistics")
     np.testing.assert_allclose(line.get_ydata(), 50 / np.array(SIZES))
 
 
-def test_angles_without_an_interval_are_drawn_too():
+def test_angles_without_an_interval_are_left_out():
     axis = figures.direction_of_mean_gradients(noise_table()).axes[0]
-    assert len(axis.containers) == 2 and len(axis.get_legend().get_texts()) == 2
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["2"]
+    assert len(axis.containers[0].lines[0].get_xdata()) == len(noise_table()) / 2
 
 
 def layers():

@@ -31,6 +31,7 @@ def test_parameters_that_cannot_be_measured_are_refused(module, parameters, mess
     ("module", "parameters", "message"),
     [
         (stable_learning_rate, {"batch_sizes": [1, 2]}, "three or more"),
+        (stable_learning_rate, {"n_train": 16, "batch_size": 8}, "batch_sizes = .* with n_train = 16"),
         (stable_learning_rate, {"lowest_rate": 1.0, "highest_rate": 2.0}, "highest_rate = 2.0 .*more than twice"),
         (gradient_noise, {"steps": 10}, "steps = 10 .*Allowed: None for both"),
         (gradient_noise, {"early_stopping_patience": 1}, "early_stopping_patience = 1: the checkpoints"),
@@ -70,9 +71,11 @@ def test_batches_fill_up_the_images_drawn_in_whole_blocks():
 def test_the_summary_of_noise_names_epoch_and_kind():
     rows = [(0, "recalibrated", 8, 5.0, np.nan), (0, "batch", 2, np.inf, 0.4), (0, "batch", 8, 6.0, np.nan)]
     table = pd.DataFrame(rows, columns=["epoch", "batch_norm", "batch_size", "noise_scale", "cosine"])
-    summary = gradient_noise.summarize(table.assign(low=1.0, high=9.0))
+    summary = gradient_noise.summarize(table.assign(low=1.0, high=9.0, cosine_low=0.1, cosine_high=0.7))
     assert summary["recalibrated"]["epoch_0"] == {"noise_scale": 5.0, "low": 1.0, "high": 9.0}
-    assert summary["batch_of_2"]["epoch_0"] == {"noise_scale": np.inf, "low": 1.0, "high": 9.0, "cosine": 0.4}
+    assert summary["batch_of_2"]["epoch_0"] == {
+        "noise_scale": np.inf, "low": 1.0, "high": 9.0, "cosine": 0.4, "cosine_low": 0.1, "cosine_high": 0.7,
+    }  # fmt: skip
 
 
 def test_rates_to_try_are_a_geometric_series():
@@ -126,6 +129,10 @@ def test_measured_noise_is_compared_with_the_formula_of_independent_images():
     assert table.loc[("batch", 0), "mean_noise"] == pytest.approx(np.sqrt((0.6**2 + 0.2**2) / 2))
     assert table.loc["batch", "part"].tolist() == ["first third", "middle third", "last third"]
     summary = batch_norm_noise.summarize(table.reset_index().assign(state="after training"))
-    assert summary["after training"]["last_third"] == pytest.approx(
-        {"between_images": 0.3, "ratio_batch_2": 0.5, "mean_noise_2": 0.2, "sd_noise_2": 0.1, "ratio_fixed_2": 1.0}
-    )
+    assert summary["after_training"].keys() == {"all_layers", "first_third", "middle_third", "last_third"}
+    last = summary["after_training"]["last_third"]
+    assert last.pop("ratio_batch_2")["median"] == pytest.approx(0.5)
+    assert last.pop("ratio_fixed_2")["median"] == pytest.approx(1)
+    assert last == pytest.approx({"between_images": 0.3, "mean_noise_2": 0.2, "sd_noise_2": 0.1})
+    ratios = summary["after_training"]["all_layers"]["ratio_batch_2"]
+    assert list(ratios.values()) == pytest.approx([0.5, 0.5, (0.5 + np.sqrt(0.2) / 0.4) / 2])

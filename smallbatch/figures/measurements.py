@@ -73,14 +73,19 @@ def loss_after_one_step(table: pd.DataFrame, before: float) -> plt.Figure:
     `table` has `batch_size`, `learning_rate` and `loss`; `before` is the loss before the step.
     """
     figure, axis = plt.subplots(figsize=(6.6, 3.8))
-    sizes = sorted(table["batch_size"].unique())
+    sizes, highest = sorted(table["batch_size"].unique()), 0.0
     for k, (size, colour) in enumerate(zip(sizes, sns.color_palette("viridis", len(sizes)), strict=True)):
         gain = before - table[table["batch_size"] == size].groupby("learning_rate")["loss"].mean()
-        # Steps that do great harm would squeeze all others onto one line.
-        shown = gain[gain > -0.25 * before]
-        axis.plot(shown.index, shown, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=f"{size}")
+        axis.plot(gain.index, gain, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=f"{size}")
+        highest = max(highest, gain.max())
     axis.axhline(0, color="0.4", linewidth=1)
     axis.set_xscale("log")
+    if highest > 0:
+        # Steps that do great harm would squeeze all others onto one line.
+        axis.set_ylim(-0.8 * highest, 1.1 * highest)
+        mean = table.groupby(["batch_size", "learning_rate"])["loss"].mean().reset_index()
+        seen = mean.loc[before - mean["loss"] > -0.8 * highest, "learning_rate"]
+        axis.set_xlim(seen.min() / 1.5, 3 * seen.max())
     _plain_log(axis.xaxis)
     axis.set(xlabel="Learning rate of the step", ylabel="Loss taken away (nats)")
     axis.legend(title="Batch size", loc="center left", bbox_to_anchor=(1, 0.5))
@@ -113,6 +118,7 @@ def loss_after_short_training(table: pd.DataFrame, limit: float) -> plt.Figure:
         axis.axhline(limit, color="0.4", linewidth=1, linestyle="--")
         axis.text(0.02, limit, "limit", transform=axis.get_yaxis_transform(), va="bottom", fontsize=9, color="0.3")
         axis.set(xscale="log", yscale="log", ylim=(lowest, 1.2 * highest), xlabel="Learning rate", title=kind)
+        _plain_log(axis.xaxis)
         _plain_log(axis.yaxis)
     axes[0, 0].set_ylabel("Loss after a short training (nats)")
     axes[0, -1].legend(title="Batch size", loc="center left", bbox_to_anchor=(1, 0.5))
@@ -124,14 +130,14 @@ def noise_scale_along_training(table: pd.DataFrame) -> plt.Figure:
     """Draw the gradient noise scale against the epoch, with intervals; the batch sizes of this book are a band.
 
     `table` has `epoch`, `batch_norm` (recalibrated or batch), `batch_size`, `noise_scale`, `low` and `high`. An arrow
-    stands where the interval has no upper end.
+    says that the interval has no upper end; without a dot, it starts at the lower end and the estimate is infinite.
     """
     figure, axis = plt.subplots(figsize=(6.6, 4.0))
     axis.axhspan(min(BATCH_SIZES), max(BATCH_SIZES), color=STUDIED, zorder=0)
     epochs = sorted(table["epoch"].unique())
     axis.text(0.01, max(BATCH_SIZES), "batch sizes 1–32", transform=axis.get_yaxis_transform(), va="top", fontsize=9)
     recalibrated = table[table["batch_norm"] == "recalibrated"]
-    _with_intervals(axis, recalibrated, epochs, -0.12, *RECALIBRATED, "stored statistics, any batch size")
+    _with_intervals(axis, recalibrated, epochs, -0.12, *RECALIBRATED, "recalibrated statistics, any batch size")
     batch = table[table["batch_norm"] == "batch"]
     sizes = sorted(batch["batch_size"].unique())
     chosen = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]}) if sizes else []
@@ -143,29 +149,35 @@ def noise_scale_along_training(table: pd.DataFrame) -> plt.Figure:
     axis.set_xticks(range(len(epochs)), [f"{epoch}" for epoch in epochs])
     axis.set(xlabel="Epochs of training", ylabel="Gradient noise scale (images)")
     axis.grid(visible=False, axis="x")
-    axis.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2, title="Batch norm uses")
+    axis.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=2, title="Batch norm uses", alignment="left")
     figure.tight_layout()
     return figure
 
 
 def _with_intervals(axis, rows: pd.DataFrame, epochs: list, shift: float, colour, marker: str, label: str) -> None:
-    rows = rows[np.isfinite(rows["noise_scale"])].sort_values("epoch")
+    rows = rows.sort_values("epoch")
     x = np.array([epochs.index(epoch) for epoch in rows["epoch"]]) + shift
-    open_ended = ~np.isfinite(rows["high"].to_numpy())
-    high = np.where(open_ended, rows["noise_scale"], rows["high"])
-    spread = np.clip([rows["noise_scale"] - rows["low"], high - rows["noise_scale"]], 0, None)
-    axis.errorbar(
-        x, rows["noise_scale"], spread, color=colour, marker=marker, linewidth=1.4, markersize=5, capsize=2, label=label
-    )
-    ends = rows["noise_scale"].to_numpy()[open_ended]
-    axis.errorbar(x[open_ended], ends, [0 * ends, 0.6 * ends], color=colour, linestyle="", lolims=True, capsize=2)
+    _estimates(axis, x, rows["noise_scale"], rows["low"], rows["high"], color=colour, marker=marker, label=label)
+
+
+def _estimates(axis, x, values, low, high, **look) -> None:
+    """Draw positive estimates with intervals, which may both be infinite."""
+    x, values, low, high = (np.asarray(numbers, float) for numbers in (x, values, low, high))
+    known, open_ended = np.isfinite(values), ~np.isfinite(high)
+    ends = np.where(open_ended, values, high)[known]
+    spread = np.clip([(values - low)[known], ends - values[known]], 0, None)
+    axis.errorbar(x[known], values[known], spread, markersize=5, linewidth=1.4, capsize=2, **look)
+    from_here = np.where(known, values, low)[open_ended]
+    arrows = {"color": look["color"], "linestyle": "", "elinewidth": 1.2}
+    # An arrow as long as a doubling.
+    axis.errorbar(x[open_ended], from_here, [0 * from_here, from_here], lolims=True, capsize=3, **arrows)
 
 
 def noise_to_signal(table: pd.DataFrame) -> plt.Figure:
     """Draw the noise of a batch's gradient over its signal against batch size, a panel per epoch measured.
 
-    The same table as in `noise_scale_along_training`. The line is what stored statistics give, inversely proportional
-    to the batch size; dots are measured with the statistics of each batch.
+    The same table as in `noise_scale_along_training`. The line is what recalibrated statistics give, inversely
+    proportional to the batch size; dots are measured with the statistics of each batch.
     """
     epochs = sorted(table["epoch"].unique())
     figure, axes = plt.subplots(1, len(epochs), figsize=(2.3 * len(epochs) + 0.4, 3.3), sharey=True, squeeze=False)
@@ -175,15 +187,10 @@ def noise_to_signal(table: pd.DataFrame) -> plt.Figure:
         scale = part.loc[part["batch_norm"] == "recalibrated", "noise_scale"].iloc[0]
         sizes = np.array(sorted(batch["batch_size"]))
         axis.axhline(1, color="0.4", linewidth=1)
-        axis.plot(sizes, scale / sizes, color=RECALIBRATED[0], label="stored statistics")
-        finite = batch[np.isfinite(batch["noise_scale"])]
-        values = finite["noise_scale"] / finite["batch_size"]
-        ends = [finite[name] / finite["batch_size"] for name in ("low", "high")]
-        spread = np.clip([values - ends[0], ends[1].where(np.isfinite(ends[1]), values) - values], 0, None)
-        axis.errorbar(
-            finite["batch_size"], values, spread, color=BATCH[0], marker=BATCH[1], linestyle="", capsize=2,
-            label="statistics of the batch",
-        )  # fmt: skip
+        axis.plot(sizes, scale / sizes, color=RECALIBRATED[0], label="recalibrated statistics")
+        per_batch = [batch[name] / batch["batch_size"] for name in ("noise_scale", "low", "high")]
+        look = {"color": BATCH[0], "marker": BATCH[1], "linestyle": "", "label": "statistics of the batch"}
+        _estimates(axis, batch["batch_size"], *per_batch, **look)
         axis.set_yscale("log")
         axis.set(xlabel="Batch size", title=f"epoch {epoch}")
         _batch_sizes(axis, pd.Series(sizes))
@@ -198,20 +205,21 @@ def noise_to_signal(table: pd.DataFrame) -> plt.Figure:
 def direction_of_mean_gradients(table: pd.DataFrame) -> plt.Figure:
     """Draw the cosine between the mean gradient at each batch size and at the largest, a line per epoch measured.
 
-    `table` has `epoch`, `batch_size`, `cosine`, `cosine_low` and `cosine_high`; rows without a cosine are left out.
+    `table` has `epoch`, `batch_size`, `cosine`, `cosine_low` and `cosine_high`; rows without an interval, where the
+    angle is not decided, are left out.
     """
+    table = table.dropna(subset=["cosine", "cosine_low", "cosine_high"])
     figure, axis = plt.subplots(figsize=(6.6, 3.6))
     epochs = sorted(table["epoch"].unique())
     for k, (epoch, colour) in enumerate(zip(epochs, sns.color_palette("viridis", len(epochs)), strict=True)):
-        rows = table[(table["epoch"] == epoch) & table["cosine"].notna()]
-        ends = [rows[name].fillna(rows["cosine"]) for name in ("cosine_low", "cosine_high")]
-        spread = np.clip([rows["cosine"] - ends[0], ends[1] - rows["cosine"]], 0, None)
+        rows = table[table["epoch"] == epoch]
+        spread = np.clip([rows["cosine"] - rows["cosine_low"], rows["cosine_high"] - rows["cosine"]], 0, None)
         x = rows["batch_size"] * 2 ** (0.1 * (k - (len(epochs) - 1) / 2))
         look = {"color": colour, "marker": MARKERS[k % len(MARKERS)], "markersize": 5, "capsize": 2, "linewidth": 1.2}
         axis.errorbar(x, rows["cosine"], spread, label=f"{epoch}", **look)
     axis.axhline(0, color="0.4", linewidth=1)
     axis.set(xlabel="Batch size", ylabel="Cosine with the mean gradient\nat the largest batch size")
-    _batch_sizes(axis, table.loc[table["cosine"].notna(), "batch_size"])
+    _batch_sizes(axis, table["batch_size"])
     axis.legend(title="Epoch", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     return figure
@@ -223,7 +231,7 @@ def batch_norm_noise_by_batch_size(table: pd.DataFrame, places: list[int]) -> pl
     `table` has `place`, `layer`, `positions`, `batch_size`, `upstream`, `mean_noise` and `predicted`. The solid line is
     the formula; the dotted one, what it would be if all positions of all images were independent.
     """
-    figure, axes = plt.subplots(1, len(places), figsize=(2.9 * len(places) + 0.4, 3.5), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(places), figsize=(2.3 * len(places) + 0.6, 3.7), sharey=True, squeeze=False)
     for axis, place in zip(axes[0], places, strict=True):
         rows = table[table["place"] == place]
         for upstream, (colour, marker), label in (
@@ -260,7 +268,7 @@ def batch_norm_noise_by_depth(table: pd.DataFrame, batch_sizes: list[int], colum
             some = rows[rows["batch_size"] == size].sort_values("place")
             axis.plot(some["place"] + 1, some[column], color=colour, linewidth=1.3, label=f"{size}")
         axis.set_yscale("log")
-        axis.set(xlabel="Batch norm layer, in the order of running", title=state)
+        axis.set(xlabel="Batch norm layer, in order", title=state)
         _plain_log(axis.yaxis)
     axes[0, 0].set_ylabel(label)
     axes[0, -1].legend(title="Batch size", loc="center left", bbox_to_anchor=(1, 0.5))
@@ -288,12 +296,14 @@ def measured_over_formula(table: pd.DataFrame, batch_size: int) -> plt.Figure:
             )
         below.plot(some["place"] + 1, some["between_images"], color="0.3", marker=".", linewidth=0.8)
         above.set(title=state)
-        above.set_ylim(bottom=0)
-        below.set(xlabel="Batch norm layer, in the order of running", ylim=(0, 1.02))
+        below.set_xlabel("Batch norm layer, in order")
     axes[0, 0].set_ylabel(f"Measured over formula,\nbatch size {batch_size}")
     axes[1, 0].set_ylabel("Share of variance\nbetween images")
-    axes[0, 0].legend(loc="lower left")
-    figure.tight_layout()
+    for axis in axes[:, 0]:
+        axis.set_ylim(bottom=0)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    figure.legend(handles, labels, loc="lower center", ncols=2)
     return figure
 
 

@@ -25,7 +25,7 @@ class Config(CheckpointConfig):
         allowed="list of whole numbers, ≥ 1",
     )
     images_measured: int = parameter(512, "Training images that are dealt into batches.", "images", ge=4)
-    deals: int = parameter(2, "How often the images are dealt, at random.", ge=1)
+    deals: int = parameter(4, "How often the images are dealt, at random.", ge=1)
 
     @model_validator(mode="after")
     def _check_measurement(self):
@@ -65,16 +65,22 @@ def compare(batch: pd.DataFrame, fixed: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarize(table: pd.DataFrame) -> dict:
-    """Return the numbers a page would quote, by state: medians over layers of the ratio and the noise, in each part."""
+    """Return the numbers a page would quote, by state and part of the network: medians over its layers.
+
+    The ratio of measured noise to the formula's comes with its quartiles over the layers.
+    """
     summary = {}
-    for (state, part), rows in table.groupby(["state", "part"]):
+    whole = table.assign(part="all layers")
+    for (state, part), rows in pd.concat([whole, table]).groupby(["state", "part"], sort=False):
         found = {"between_images": rows["between_images"].median()}
         for (upstream, size), some in rows.groupby(["upstream", "batch_size"]):
-            found[f"ratio_{upstream}_{size}"] = some["ratio"].median()
+            quartiles = some["ratio"].quantile([0.25, 0.5, 0.75])
+            names = ("lower_quartile", "median", "upper_quartile")
+            found[f"ratio_{upstream}_{size}"] = dict(zip(names, quartiles, strict=True))
             if upstream == "batch":
                 found[f"mean_noise_{size}"] = some["mean_noise"].median()
                 found[f"sd_noise_{size}"] = some["sd_noise"].median()
-        summary.setdefault(state, {})[part.replace(" ", "_")] = found
+        summary.setdefault(state.replace(" ", "_"), {})[part.replace(" ", "_")] = found
     return summary
 
 

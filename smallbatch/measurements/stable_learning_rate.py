@@ -46,6 +46,8 @@ class Config(CheckpointConfig):
         sizes = self.batch_sizes
         if len(set(sizes)) < 3 or min(sizes) < 1:
             raise ValueError(f"batch_sizes = {sizes} is not allowed. Allowed: three or more whole numbers, ≥ 1")
+        if self.n_train is not None and max(sizes) > self.n_train:
+            raise ValueError(f"batch_sizes = {sizes} with n_train = {self.n_train}. Allowed: 1 to {self.n_train}")
         if self.highest_rate <= 2 * self.lowest_rate:
             raise ValueError(
                 f"highest_rate = {self.highest_rate} is not allowed with lowest_rate = {self.lowest_rate}. "
