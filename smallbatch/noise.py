@@ -86,23 +86,28 @@ def gradient_noise_scale(
     Where |G|^2 is estimated and the noise hides it, the interval is wider than it would have to be: resampling adds
     noise of its own to products of blocks.
     """
-    blocks = len(gradients.block_means)
-    weights = np.random.default_rng([seed, 0]).multinomial(blocks, [1 / blocks] * blocks, size=RESAMPLES)
-    ratios = _ratio(*_signal_and_noise(gradients, true_gradient, weights))
-    signal, noise = (each[0] for each in _signal_and_noise(gradients, true_gradient, np.ones((1, blocks))))
+    weights = _as_drawn_and_resampled(gradients, np.random.default_rng([seed, 0]))
+    signals, noises = _signal_and_noise(gradients, true_gradient, weights)
+    ratios = _ratio(signals, noises)
     # Not interpolated: between a number and infinity there is nothing.
-    low, high = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf")
-    noise_scale = float(_ratio(signal, noise))
+    low, high = np.quantile(ratios[1:], [0.025, 0.975], method="inverted_cdf")
+    noise_scale = float(ratios[0])
     return {
         "noise_scale": noise_scale,
         "low": float(low),
         "high": float(high),
         "noise_to_signal": noise_scale / gradients.batch_size,
-        "gradient_norm_squared": float(signal),
-        "noise": float(noise),
+        "gradient_norm_squared": float(signals[0]),
+        "noise": float(noises[0]),
         "batch_size": gradients.batch_size,
-        "batches": blocks * gradients.batches_per_block,
+        "batches": len(gradients.block_means) * gradients.batches_per_block,
     }
+
+
+def _as_drawn_and_resampled(gradients: Gradients, generator: np.random.Generator) -> np.ndarray:
+    """Return how often each block counts: once in the first row, as bootstrap samples have it in the others."""
+    blocks = len(gradients.block_means)
+    return np.vstack([np.ones(blocks), generator.multinomial(blocks, [1 / blocks] * blocks, size=RESAMPLES)])
 
 
 def _signal_and_noise(gradients: Gradients, true_gradient, weights) -> tuple[np.ndarray, np.ndarray]:
@@ -150,18 +155,10 @@ def cosine(one: Gradients, other: Gradients, seed: int = 0) -> dict[str, float]:
     (95 % percentile bootstrap over blocks); not a number where a length cannot be told from noise.
     """
     generator = np.random.default_rng([seed, 1])
-
-    def draw(gradients, n):
-        blocks = len(gradients.block_means)
-        return generator.multinomial(blocks, [1 / blocks] * blocks, size=n)
-
-    def estimate(weights, other_weights):
-        squares = _products(one, one, weights, weights), _products(other, other, other_weights, other_weights)
-        lengths = np.sqrt(np.where(np.minimum(*squares) > 0, squares[0] * squares[1], np.nan))
-        return _products(one, other, weights, other_weights) / lengths
-
-    resampled = estimate(draw(one, RESAMPLES), draw(other, RESAMPLES))
-    found = estimate(np.ones((1, len(one.block_means))), np.ones((1, len(other.block_means))))[0]
+    weights, other_weights = (_as_drawn_and_resampled(gradients, generator) for gradients in (one, other))
+    squares = _products(one, one, weights, weights), _products(other, other, other_weights, other_weights)
+    lengths = np.sqrt(np.where(np.minimum(*squares) > 0, squares[0] * squares[1], np.nan))
+    cosines = _products(one, other, weights, other_weights) / lengths
     # A resample without a length says that the angle is not decided.
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return {"cosine": float(found), "low": float(low), "high": float(high)}
+    low, high = np.quantile(cosines[1:], [0.025, 0.975])
+    return {"cosine": float(cosines[0]), "low": float(low), "high": float(high)}

@@ -50,6 +50,16 @@ def test_a_diverged_training_is_no_checkpoint():
         checkpoint.require_trained(Fitted([], True, 1), config)
 
 
+def test_a_checkpoint_that_knows_nothing_has_nothing_to_lose():
+    config = stable_learning_rate.Config.create(epochs=1, diverged_above=0.5)
+    limit = stable_learning_rate.loss_limit(10, config)
+    assert limit == pytest.approx(0.5 * np.log(10))
+    stable_learning_rate.require_below(limit, 1.1, config)
+    for loss in (1.2, np.nan):
+        with pytest.raises(ParameterError, match=r"epochs = 1: the checkpoint's loss of .* Allowed: more epochs"):
+            stable_learning_rate.require_below(limit, loss, config)
+
+
 def test_measured_images_are_drawn_without_repetition_by_seed():
     split = Split(np.arange(20)[:, None, None, None], np.arange(20))
     drawn = [checkpoint.some(split, 8, seed).labels.tolist() for seed in (0, 0, 1)]
@@ -64,7 +74,7 @@ def test_checkpoints_lie_at_powers_of_two(epochs, checkpoints):
 
 
 def test_batches_fill_up_the_images_drawn_in_whole_blocks():
-    config = gradient_noise.Config.create(images_drawn=640)
+    config = gradient_noise.Config.create(images_drawn=650)
     assert [config.batches(size) for size in (1, 8, 32, 64)] == [640, 80, 20, 20]
 
 

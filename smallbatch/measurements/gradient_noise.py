@@ -31,7 +31,7 @@ class Config(CheckpointConfig):
     )
     images_measured: int = parameter(512, "Training images that batches are drawn from.", "images", ge=2)
     images_drawn: int = parameter(
-        640, "Images drawn for an estimate, in as many batches as they fill, but at least 20.", "images", ge=20
+        480, "Images drawn for an estimate, in as many batches as they fill, but at least 20.", "images", ge=20
     )
 
     @model_validator(mode="after")

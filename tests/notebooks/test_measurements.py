@@ -82,15 +82,15 @@ def test_noise_of_batch_norm_in_miniature(tmp_path):
 
 @pytest.mark.slow
 def test_gradient_noise_in_miniature(tmp_path):
-    tiny = TINY | {"epochs": 2, "batch_sizes": [2, 8], "images_measured": 32, "images_drawn": 160}
+    tiny = TINY | {"batch_sizes": [2, 8], "images_measured": 32, "images_drawn": 160}
     summary, table = run("gradient_noise", tmp_path, 4, **tiny)
     assert table[["epoch", "batch_norm", "batch_size"]].to_numpy().tolist() == [
-        row for k in (0, 1, 2) for row in ([k, "recalibrated", 8], [k, "batch", 2], [k, "batch", 8])
+        row for k in (0, 1) for row in ([k, "recalibrated", 8], [k, "batch", 2], [k, "batch", 8])
     ]
     stored = table[table["batch_norm"] == "recalibrated"]
     assert stored["noise_scale"].between(stored["low"], stored["high"]).all()
     assert stored["loss"].iloc[0] == pytest.approx(np.log(10), rel=0.3)
-    assert summary["recalibrated"]["epoch_2"]["noise_scale"] == pytest.approx(stored["noise_scale"].iloc[2], rel=1e-4)
+    assert summary["recalibrated"]["epoch_1"]["noise_scale"] == pytest.approx(stored["noise_scale"].iloc[1], rel=1e-4)
 
 
 @pytest.mark.slow
@@ -114,13 +114,3 @@ def test_learning_rates_in_miniature(tmp_path):
     for fitted in summary.values():
         assert fitted["best_law"] in ("constant", "square root", "linear", "noise scale")
         assert sum(fitted["share_best"].values()) == pytest.approx(1)
-
-
-@pytest.mark.slow
-def test_a_checkpoint_that_knows_nothing_stops_the_notebook_with_one_clear_message(tmp_path):
-    tiny = TINY | {"learning_rate": 0.0001, "draws": 2, "batch_sizes": [1, 2, 4], "images_measured": 32}
-    done = papermill("stable_learning_rate", tmp_path, **tiny)
-    assert done.returncode != 0
-    reported = done.stderr.split("Exception encountered at")[-1]
-    assert "epochs = 1: the checkpoint's loss of" in reported and "Allowed: more epochs" in reported
-    assert not (tmp_path / "results").exists()
