@@ -1,17 +1,18 @@
-# make book            train the study `quick` (or STUDY=name) and build the book
+# make book            build the book from the published records; with STUDY=x, train studies/x.yaml first
 # make test            run the tests
-# make study STUDY=x   train studies/x.yaml without building the book
+# make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book
 # make bench           time training beside other frameworks, its growth and its parts (see README)
 # make lock            write requirements.txt anew from pyproject.toml
-STUDY ?= quick
 PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .PHONY: book study test bench lint lock clean
 
+book: STUDY ?= laptop
 book: .venv/installed
 	@.venv/bin/python workflow/stages.py book $(STUDY)
 
+study: STUDY ?= quick
 study: .venv/installed
 	@.venv/bin/python workflow/stages.py study $(STUDY)
 

@@ -32,13 +32,15 @@ class _StudyFile(BaseModel):
     defaults: dict[str, Any] = {}
     experiments: dict[str, _Experiment] = Field(min_length=1)
     showcase: dict[str, Any] = {}
+    published: bool = False
 
 
 @dataclass(frozen=True)
 class Study:
     """A study: its runs by name, the runs of each experiment, and the run whose notebook the book shows.
 
-    Each run has the highest priority of its experiments. A study without training runs shows none.
+    Each run has the highest priority of its experiments. A study without training runs shows none. A published study
+    has its records in the repository: the book is built from those, and only `make study` adds what is missing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Study:
     experiments: dict[str, list[str]]
     priorities: dict[str, int]
     showcase: str | None
+    published: bool = False
 
     @property
     def folder(self) -> Path:
@@ -85,7 +88,7 @@ def parse_study(name: str, text: str) -> Study:
         for run in members:
             priorities[run] = max(experiment.priority, priorities.get(run, experiment.priority))
     showcase = _find_showcase(name, file.showcase, runs)
-    return Study(name, file.title, file.description, runs, experiments, priorities, showcase)
+    return Study(name, file.title, file.description, runs, experiments, priorities, showcase, file.published)
 
 
 def _runs_of(experiment: _Experiment, places: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Parameters]:

@@ -19,6 +19,7 @@ from smallbatch import data, results
 from smallbatch.config import RunConfig
 from smallbatch.errors import StudyError, UserError
 from smallbatch.execute import execute, log_path, only_one
+from smallbatch.figures.__main__ import draw_all
 from smallbatch.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,7 @@ HTML = ROOT / "_build" / "html"
 SHOWN = [ROOT / "results" / name for name in ("artefacts", "bench", "laptop")]
 STAMP = ROOT / "_build" / "built-from"
 ONE_RUN = ROOT / "book" / "one-run.ipynb"
+DRAWN = ROOT / "book" / "_drawn"
 times: dict[str, float] = {}
 
 
@@ -51,6 +53,14 @@ def train(study: Study) -> bool:
         if missing:
             _snakemake(study, lock)
     return not _missing(study)
+
+
+def _is_published(study: Study) -> bool:
+    missing = len(_missing(study)) if study.published else len(study.runs)
+    if 0 < missing < len(study.runs):
+        print(f"{missing} of {len(study.runs)} runs of study {study.name} are not published yet and not shown; "
+              f"to train them: make study STUDY={study.name}", flush=True)  # fmt: skip
+    return missing < len(study.runs)
 
 
 def _missing(study: Study) -> list[str]:
@@ -119,7 +129,9 @@ def build(study: Study) -> bool:
         print("The book is up to date.", flush=True)
         return True
     # Sphinx would keep pages and numbers of another study: build from nothing.
-    shutil.rmtree(ROOT / "_build", ignore_errors=True)
+    for folder in (ROOT / "_build", DRAWN):
+        shutil.rmtree(folder, ignore_errors=True)
+    draw_all(study.name, DRAWN / "figures")
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", "-n", "-W", "--keep-going", "."]
     environment = os.environ | {"SMALLBATCH_STUDY": study.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
@@ -131,11 +143,11 @@ def build(study: Study) -> bool:
 
 def _digest(study: Study) -> str:
     """Return a hash of all that the book is made from."""
-    files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "studies" / f"{study.name}.yaml"]
+    files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "CITATION.cff", ROOT / "studies" / f"{study.name}.yaml"]
     files += [study.folder / "one-run.ipynb", *study.folder.glob("*.csv")]
     files += [file for shown in SHOWN for file in sorted(shown.glob("*.*"))]
     for folder in ("book", "smallbatch"):
-        files += (f for f in (ROOT / folder).rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+        files += (f for f in (ROOT / folder).rglob("*") if f.is_file() and not {"__pycache__", "_drawn"} & {*f.parts})
     digest = hashlib.sha256(study.name.encode())
     for file in sorted(files):
         digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
@@ -150,7 +162,8 @@ def main(command: str, name: str) -> int:
         if command == "book" and study.showcase is None:
             raise StudyError(f"studies/{name}.yaml has no run of retrain, which the book shows. Allowed: make study")
         with stage("training"):
-            complete = train(study)
+            # A published study is shown as far as it is published, without hours of training on another machine.
+            complete = (command == "book" and _is_published(study)) or train(study)
         with stage("gathering"):
             n_done = gather(study)
     except UserError as error:

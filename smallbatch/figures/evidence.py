@@ -1,0 +1,125 @@
+"""What figures are drawn from: the tables of a study, those published beside it, and the runs behind each figure."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from smallbatch import claims
+from smallbatch.claims import NotMeasured
+from smallbatch.paths import in_project
+from smallbatch.results import read_measurements, read_tables
+
+# The study whose records are committed: pages take from it what the study that they are built for did not measure.
+PUBLISHED = "laptop"
+ARTEFACTS = "artefacts"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table that one figure is drawn from, the study that it comes from, and the rows of its runs."""
+
+    table: pd.DataFrame
+    study: str
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def sentence(self) -> str:
+        """Return which network, images, seeds and hardware the figure rests on, in one sentence."""
+        if self.runs.empty:
+            return f"Data: results/{self.study}."
+        runs = self.runs
+        n_runs, n_seeds = runs["run"].nunique(), runs["seed"].nunique()
+        parts = [
+            _network(runs),
+            _images(runs),
+            f"{n_runs} run{'s' * (n_runs > 1)}, {n_seeds} seed{'s' * (n_seeds > 1)}",
+            _values(runs, "accelerators") or _values(runs, "processor"),
+        ]
+        return f"Data: study {self.study}; {'; '.join(filter(None, parts))}."
+
+
+def _network(runs: pd.DataFrame) -> str:
+    if "width" not in runs or "hidden_units" in runs:
+        return ""
+    if (runs["width"] == 1).all() and (runs["depth"] == 1).all():
+        return "Inception-ResNet-v2"
+    return f"miniature of Inception-ResNet-v2 (width {_values(runs, 'width')}, depth {_values(runs, 'depth')})"
+
+
+def _images(runs: pd.DataFrame) -> str:
+    text = f"data set {_values(runs, 'dataset')}"
+    if "image_size" in runs:
+        text += f" at {_values(runs, 'image_size')} px"
+    if "images_train" in runs:
+        text += f", {_values(runs, 'images_train')} training images"
+    elif "n_train" in runs and runs["n_train"].notna().all():
+        text += f", {_values(runs, 'n_train')} training images"
+    return text
+
+
+def _values(runs: pd.DataFrame, column: str) -> str:
+    if column not in runs:
+        return ""
+    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in sorted(runs[column].dropna().unique()))
+
+
+class Evidence:
+    """The tables of a study by name, read once. What is not there raises `NotMeasured` with the reason."""
+
+    def __init__(self, study: str):
+        self.study = study
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the study's tables."""
+        return in_project("results") / self.study
+
+    @cached_property
+    def tables(self) -> claims.Tables:
+        """The tables that claims are judged from."""
+        return claims.read(self.folder)
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """The table of verdicts (see `claims.verdicts`)."""
+        return claims.verdicts(self.tables)
+
+    def runs(self, experiment: str, **wanted) -> pd.DataFrame:
+        """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""
+        return claims.tables.runs_of(self.tables, experiment, **wanted)
+
+    def experiment(self, experiment: str, columns: list[str], **wanted) -> Data:
+        """Return columns of an experiment's runs, with `run` and `seed` before them."""
+        runs = self.runs(experiment, **wanted)
+        return Data(_pick(runs, ["run", "seed", *columns]), self.study, runs)
+
+    def histories(self, experiment: str, columns: list[str], **wanted) -> Data:
+        """Return columns of the history of an experiment's runs, an epoch a row; parameters of the run are joined."""
+        runs = self.runs(experiment, **wanted)
+        if self.tables.history.empty:
+            raise NotMeasured("there is no history of training")
+        parameters = [c for c in columns if c not in self.tables.history]
+        joined = self.tables.history.merge(runs[["run", "seed", *parameters]], on="run")
+        return Data(_pick(joined, ["run", "seed", "epoch", *columns]), self.study, runs)
+
+    def measurement(self, notebook: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+        """Return points, summaries and study of a measurement: of this study, else of the published one."""
+        for study in dict.fromkeys((self.study, PUBLISHED)):
+            if (in_project("results") / study / f"{notebook}.csv").is_file():
+                return *read_measurements(f"results/{study}", notebook), study
+        raise NotMeasured(f"no run of the notebook {notebook} is recorded")
+
+    def artefacts(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return runs and history of an experiment of the study that shows artefacts on purpose."""
+        runs, history = read_tables(f"results/{ARTEFACTS}")
+        rows = runs[runs["experiments"].str.split().map(lambda names: experiment in names)]
+        history = history.merge(rows[["run", "used_batch_norm_momentum"]], on="run")
+        return rows, history
+
+
+def _pick(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise NotMeasured(f"the tables have no column {', '.join(missing)}")
+    return table[list(dict.fromkeys(columns))].reset_index(drop=True)
