@@ -2,11 +2,13 @@
 # make test            run the tests
 # make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book
 # make bench           time training beside other frameworks, its growth and its parts (see README)
+# make verify STUDY=x  rerun three published runs, picked at random, and compare their metrics
+# make bundle          pack wheels, code and photographs for a machine without internet (STUDY=paper BACKEND=jax GPU=1)
 # make lock            write requirements.txt anew from pyproject.toml
 PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
-.PHONY: book study test bench lint lock clean
+.PHONY: book study test bench verify bundle lint lock clean
 
 book: STUDY ?= laptop
 book: .venv/installed
@@ -24,6 +26,14 @@ bench: .venv/installed
 	@.venv/bin/python -m bench $(NETWORK)
 	@.venv/bin/python -m bench.growth
 	@.venv/bin/python -m bench.profile
+
+verify: STUDY ?= laptop
+verify: .venv/installed
+	@.venv/bin/python workflow/verify.py $(STUDY)
+
+bundle: STUDY ?= paper
+bundle: .venv/installed
+	@.venv/bin/python workflow/bundle.py $(STUDY) --backend $(or $(BACKEND),tensorflow) $(if $(GPU),--gpu)
 
 lint: .venv/installed
 	@.venv/bin/python -m ruff format . && .venv/bin/python -m ruff check --fix .
@@ -43,4 +53,4 @@ lock:
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 
 clean:
-	rm -rf _build logs .snakemake
+	rm -rf _build _bundle logs .snakemake

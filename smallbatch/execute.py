@@ -95,9 +95,16 @@ def _shown(path: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 
+def share_accelerator() -> None:
+    """Let runs side by side share a GPU: by default either framework would take all of its memory at once."""
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
 def main(arguments: list[str]) -> int:
     """Execute one run of a study; return the exit status."""
     name, run = arguments
+    share_accelerator()
     try:
         return 0 if execute(load_study(name), run) else 1
     except UserError as error:

@@ -185,7 +185,7 @@ def _gather_measurements(folder: Path, notebook: str, records: dict[str, dict], 
         parameters = _telling_parameters(notebook, records)
         heads = {run: {"experiment": names[run], "run": run, **parameters[run]} for run in records}
         points = _of_all_runs(folder, table_name(notebook), heads)
-        summaries = [pd.DataFrame([_flat_dict(record["summary"]) | _flat_cost(record)]) for record in records.values()]
+        summaries = [pd.DataFrame([flatten(record["summary"]) | _flat_cost(record)]) for record in records.values()]
         summary = _with_heads(summaries, heads)
     _write_table(folder / f"{notebook}.csv", points)
     _write_table(folder / f"{notebook}-summary.csv", summary)
@@ -264,11 +264,11 @@ def _flat(record: dict, experiments: str) -> dict:
     }
 
 
-def _flat_dict(nested: dict, start: str = "") -> dict:
+def flatten(nested: dict, start: str = "") -> dict:
     """Return {"a_b": 1} for {"a": {"b": 1}}."""
     flat = {}
     for key, value in nested.items():
-        flat |= _flat_dict(value, f"{start}{key}_") if isinstance(value, dict) else {f"{start}{key}": value}
+        flat |= flatten(value, f"{start}{key}_") if isinstance(value, dict) else {f"{start}{key}": value}
     return flat
 
 

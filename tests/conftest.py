@@ -66,11 +66,11 @@ class Copy:
             "CORES": "2",
         }
         for name in (
-            "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "results/artefacts",
-            "results/bench", "results/laptop",
+            "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "CITATION.cff",
+            "results/artefacts", "results/bench", "results/laptop",
         ):  # fmt: skip
             if (ROOT / name).is_dir():
-                ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints")
+                ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints", "_drawn")
                 shutil.copytree(ROOT / name, folder / name, ignore=ignore)
             else:
                 shutil.copy2(ROOT / name, folder / name)

@@ -24,7 +24,7 @@ ADDRESS = f"https://codeload.github.com/alexeygrigorev/clothing-dataset-small/ta
 
 def load(config: RunConfig) -> tuple[list[Split], list[str]]:
     """Return train, validation and test of the official split, and the class names."""
-    tree = folder.list_images(_folder(config))
+    tree = folder.list_images(folder_of(config))
     _check_files(tree.root, manifest())
     return folder.read_images(tree, config.image_size), tree.class_names
 
@@ -43,7 +43,8 @@ def manifest() -> dict[str, str]:
     return {name: digest for digest, name in (line.split("  ", 1) for line in text.splitlines())}
 
 
-def _folder(config: RunConfig) -> Path:
+def folder_of(config: RunConfig) -> Path:
+    """Return the folder of the photographs: the one that is named, else the downloaded one, fetched if need be."""
     if config.source_folder():
         return folder.chosen_folder(config)
     destination = cache_folder() / f"clothing-{COMMIT[:12]}"

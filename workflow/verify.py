@@ -1,0 +1,91 @@
+"""Do published runs come out again? Rerun some, picked at random, from the parameters in their records.
+
+python workflow/verify.py laptop 3
+"""
+
+import argparse
+import math
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import papermill
+
+from smallbatch import results
+from smallbatch.config import RunConfig
+from smallbatch.errors import UserError, require
+from smallbatch.execute import notebook_parameters
+from smallbatch.notebooks import RETRAIN
+from smallbatch.paths import in_project
+from smallbatch.results import notebook_of, read_record
+from smallbatch.study import load_study
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def published(study: str) -> dict[str, dict]:
+    """Return the records of a study's training runs by name."""
+    records = {run: read_record(load_study(study).folder / "runs" / run) for run in load_study(study).runs}
+    return {run: record for run, record in records.items() if record and notebook_of(record) == RETRAIN}
+
+
+def rerun(record: dict, folder: Path) -> dict:
+    """Train a run again with the parameters in its record; return the new record."""
+    config = RunConfig.create(**record["parameters"], record_folder=str(folder))
+    log = folder / f"{record['run']}.ipynb"
+    papermill.execute_notebook(
+        in_project(f"notebooks/{RETRAIN}.ipynb"),
+        log,
+        notebook_parameters(config),
+        progress_bar=False,
+        cwd=in_project("."),
+    )
+    return read_record(folder / "runs" / config.run_id())
+
+
+def differences(recorded: dict, again: dict) -> dict[str, tuple[float, float]]:
+    """Return the metrics, and the number of steps, that are not exactly the same: by name, recorded and again."""
+    old, new = ({"steps": r["steps"]} | results.flatten(r["metrics"]) for r in (recorded, again))
+    names = sorted(old.keys() | new.keys())
+    return {
+        name: (old.get(name, math.nan), new.get(name, math.nan)) for name in names if old.get(name) != new.get(name)
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Rerun some runs of a study, picked at random, and compare their metrics with the recorded ones."""
+    parser = argparse.ArgumentParser(prog="python workflow/verify.py", description=main.__doc__)
+    parser.add_argument("study")
+    parser.add_argument("n", type=int, nargs="?", default=3, help="how many (default: 3)")
+    parser.add_argument("--seed", type=int, default=None, help="of the choice of runs (default: another every time)")
+    given = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    try:
+        records = published(given.study)
+        require("n", given.n, 1 <= given.n <= len(records), f"1 to {len(records)}, the training runs that are done")
+    except UserError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    chosen = random.Random(given.seed).sample(sorted(records), given.n)
+    return 1 if sum(_verify(records[run]) for run in chosen) else 0
+
+
+def _verify(record: dict) -> bool:
+    """Rerun one run, say what came out, and return whether anything differs."""
+    with tempfile.TemporaryDirectory() as folder:
+        again = rerun(record, Path(folder))
+    found = differences(record, again)
+    if not found:
+        print(f"{record['run']}: the same {len(results.flatten(record['metrics']))} metrics", flush=True)
+        return False
+    then, now = (", ".join(str(r["environment"][name]) for name in ("processor", "backend")) for r in (record, again))
+    print(f"{record['run']}: {len(found)} metrics differ (recorded on {then}; now on {now})")
+    for name, (old, new) in found.items():
+        print(f"  {name}: {old} recorded, {new} now", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
