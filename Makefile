@@ -1,4 +1,5 @@
 # make book            build the book from the published records; with STUDY=x, train studies/x.yaml first
+# make pdf             print the book as one PDF, _build/pdf/book.pdf; needs Chromium
 # make test            run the tests
 # make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book
 # make bench           time training beside other frameworks, its growth and its parts (see README)
@@ -8,11 +9,15 @@
 PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
-.PHONY: book study test bench verify bundle lint lock clean
+.PHONY: book pdf study test bench verify bundle lint lock clean
 
 book: STUDY ?= laptop
 book: .venv/installed
 	@.venv/bin/python workflow/stages.py book $(STUDY)
+
+pdf: STUDY ?= laptop
+pdf: .venv/installed
+	@.venv/bin/python -m workflow.pdf $(STUDY)
 
 study: STUDY ?= quick
 study: .venv/installed

@@ -67,6 +67,7 @@ class Copy:
         }
         for name in (
             "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "CITATION.cff",
+            "CHANGELOG.md",
             "results/artefacts", "results/bench", "results/laptop",
         ):  # fmt: skip
             if (ROOT / name).is_dir():

@@ -140,6 +140,7 @@ def row_of(config, errors, seconds):
         "outcome": "finished",
         **config.identity(),
         "used_learning_rate": config.scaled_learning_rate(),
+        "used_batch_norm_momentum": config.momentum_of_averages(),
         "used_sgd_batch_size": config.sgd_batch_size,
         "used_normalization_batch_size": config.normalization_batch_size,
         **accuracies,
@@ -206,6 +207,8 @@ def write(folder, **truth):
     tables = study(**truth)
     for name in ("runs", "history", "test_correct", "stable_learning_rate"):
         getattr(tables, name).to_csv(folder / f"{name}.csv", index=False)
+    checkpoints = tables.stable_learning_rate[["run", "seed"]].drop_duplicates().assign(processor="a processor")
+    checkpoints.to_csv(folder / "stable_learning_rate-summary.csv", index=False)
 
 
 if __name__ == "__main__":

@@ -199,11 +199,18 @@ def test_everything_about_the_card_is_marked_as_an_estimate(answers, counted):
     summary = cost.summarize(config, table, left_out)
     for key, value in summary.items():
         assert key.startswith("estimate") or "card" not in f"{key} {value}"
-    for figure in (figures.time_by_batch_size(table), figures.memory_by_batch_size(config, table)):
+    for figure in (
+        figures.time_by_batch_size(table),
+        figures.memory_by_batch_size(cost.memory_on_the_card(config, table)),
+    ):
         labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
         about_the_card = [label for label in labels if "measured here" not in label or "extrapolated" in label]
         assert about_the_card and all("estimate" in label for label in about_the_card)
-    titles = [axis.get_title() for axis in figures.hours_by_batch_size(config, table).axes if axis.get_title()]
+    titles = [
+        axis.get_title()
+        for axis in figures.hours_by_batch_size(cost.hours_of_a_run(config, table)).axes
+        if axis.get_title()
+    ]
     assert len(titles) == 5 and sum("measured here" in title for title in titles) == 3
     assert all(("estimate for the card" in title) != ("measured here" in title) for title in titles)
 
@@ -211,13 +218,13 @@ def test_everything_about_the_card_is_marked_as_an_estimate(answers, counted):
 def test_bars_and_lines_show_the_numbers_of_the_table(answers, counted):
     config = Config.create(rounds=3)
     table, _ = everything(config, counted)
-    axis = figures.hours_by_batch_size(config, table).axes[0]
+    axis = figures.hours_by_batch_size(cost.hours_of_a_run(config, table)).axes[0]
     expected = [60 * (5000 // b) * (0.01 + 0.005 * b) * 1.1 / 3600 for b in config.batch_sizes]
     np.testing.assert_allclose([bar.get_height() for bar in axis.patches], expected)
     left, right = figures.time_by_batch_size(table).axes
     np.testing.assert_allclose(left.lines[0].get_ydata(), [3600 / 60 * hours for hours in expected])
     assert len(left.lines) == 5 and left.get_yscale() == right.get_yscale() == "log"
-    measured, counted_line = figures.count_against_measurement(config, table).axes[0].lines
+    measured, counted_line = figures.count_against_measurement(table).axes[0].lines
     np.testing.assert_allclose(measured.get_ydata(), [100 + 2 * b for b in config.batch_sizes])
     np.testing.assert_allclose(counted_line.get_ydata(), [3 + 1.5 * b for b in config.batch_sizes])
 
@@ -231,11 +238,15 @@ def test_a_study_of_the_full_network_and_one_that_measures_little_have_all_figur
     assert summary["measured"].keys() == measured and summary["estimate_card"].keys() == {
         network.label for network in config.estimated()
     }
-    assert len(figures.count_against_measurement(config, table).axes) == len(measured)
-    titles = [axis.get_title() for axis in figures.hours_by_batch_size(config, table).axes if axis.get_title()]
+    assert len(figures.count_against_measurement(table).axes) == len(measured)
+    titles = [
+        axis.get_title()
+        for axis in figures.hours_by_batch_size(cost.hours_of_a_run(config, table)).axes
+        if axis.get_title()
+    ]
     assert len(titles) == len(measured) + len(config.estimated())
     assert len(figures.time_by_batch_size(table).axes[0].lines) == len(titles)
-    assert len(figures.memory_by_batch_size(config, table).axes) == len(config.estimated())
+    assert len(figures.memory_by_batch_size(cost.memory_on_the_card(config, table)).axes) == len(config.estimated())
 
 
 # --- Memory ---
@@ -300,7 +311,10 @@ def test_without_jax_or_without_being_asked_nothing_is_compiled(answers, counted
     found = cost.memory_on_the_card(config, table)
     assert set(found["method"]) == {COUNTED}  # and one measured batch size is no line
     summary = cost.summarize(config, table, left_out)
-    assert summary["check_of_counted_operations"] is None and len(figures.memory_by_batch_size(config, table).axes) == 2
+    assert (
+        summary["check_of_counted_operations"] is None
+        and len(figures.memory_by_batch_size(cost.memory_on_the_card(config, table)).axes) == 2
+    )
 
 
 def test_a_process_that_fails_is_reported_with_its_reason():

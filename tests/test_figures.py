@@ -96,7 +96,8 @@ def test_one_run_in_three_evaluations_shows_intervals():
 def test_every_round_of_every_contender_is_a_dot_and_nothing_is_drawn_for_a_missing_one():
     rows = [(name, size, 0.001 * size) for name in ("ours", "keras-jax") for size in (1, 4) for _ in range(3)]
     rows = pd.DataFrame(rows, columns=["contender", "batch_size", "seconds"])
-    figure = speed.steps_beside_peers({"miniature": rows}, {"miniature": {1: 0.0005, 4: 0.001}})
+    rows = rows.assign(network="miniature", floor_seconds=rows["batch_size"].map({1: 0.0005, 4: 0.001}))
+    figure = speed.steps_beside_peers(rows)
     axis = figure.axes[0]
     assert sum(len(c.get_offsets()) for c in axis.collections[:2]) == 12
     assert [line.get_label() for line in axis.lines] == ["this project", "Keras on JAX"]
@@ -105,5 +106,5 @@ def test_every_round_of_every_contender_is_a_dot_and_nothing_is_drawn_for_a_miss
 
 def test_growth_is_drawn_in_multiples_of_the_smallest_case():
     rows = pd.DataFrame({"quantity": "runs", "proportional_to": [1, 1, 2], "seconds": [3.0, 5.0, 12.0]})
-    found = dots(speed.growth(rows, {"runs": "Runs"}).axes[0])
+    found = dots(speed.growth(rows).axes[0])
     np.testing.assert_allclose(found, [[1, 0.75], [1, 1.25], [2, 3.0]])

@@ -132,6 +132,7 @@ def build(study: Study) -> bool:
     for folder in (ROOT / "_build", DRAWN):
         shutil.rmtree(folder, ignore_errors=True)
     draw_all(study.name, DRAWN / "figures")
+    copy_tables(study.name, DRAWN / "data")
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", "-n", "-W", "--keep-going", "."]
     environment = os.environ | {"SMALLBATCH_STUDY": study.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
@@ -141,9 +142,18 @@ def build(study: Study) -> bool:
     return True
 
 
+def copy_tables(study: str, folder: Path) -> None:
+    """Copy a study's gathered tables to where the book offers them: `data/<study>/runs.csv` and the like."""
+    target = folder / study
+    target.mkdir(parents=True, exist_ok=True)
+    for table in (ROOT / "results" / study).glob("*.csv"):
+        shutil.copy(table, target)
+
+
 def _digest(study: Study) -> str:
     """Return a hash of all that the book is made from."""
     files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "CITATION.cff", ROOT / "studies" / f"{study.name}.yaml"]
+    files += [ROOT / "CHANGELOG.md"]
     files += [study.folder / "one-run.ipynb", *study.folder.glob("*.csv")]
     files += [file for shown in SHOWN for file in sorted(shown.glob("*.*"))]
     for folder in ("book", "smallbatch"):

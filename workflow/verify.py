@@ -35,13 +35,8 @@ def rerun(record: dict, folder: Path) -> dict:
     """Train a run again with the parameters in its record; return the new record."""
     config = RunConfig.create(**record["parameters"], record_folder=str(folder))
     log = folder / f"{record['run']}.ipynb"
-    papermill.execute_notebook(
-        in_project(f"notebooks/{RETRAIN}.ipynb"),
-        log,
-        notebook_parameters(config),
-        progress_bar=False,
-        cwd=in_project("."),
-    )
+    template = in_project(f"notebooks/{RETRAIN}.ipynb")
+    papermill.execute_notebook(template, log, notebook_parameters(config), progress_bar=False, cwd=in_project("."))
     return read_record(folder / "runs" / config.run_id())
 
 

@@ -1,22 +1,27 @@
 """The directive `citable`, which shows a figure by its slug: not drawn here, but read from a packet written before.
 
-The figure can be referred to as fig-<slug>. Below it stands a folded box with its files, how to cite it, and what is
-behind it. Where the study measured nothing to draw, the page says so in the figure's place.
+The figure can be referred to as fig-<slug>, and as fig-<former slug>. Below it stands a folded box with its files, how
+to cite it, and what is behind it. Where the study measured nothing to draw, the page says so in the figure's place.
 """
 
 import json
 from pathlib import Path
 
+from address import source_of
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
+from figure_code import PAGE, anchor_of, file_of
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
 
 # Beside the pages while Sphinx reads them; the builder copies it to the root of the book as figures/<slug>.png.
 DRAWN = "book/_drawn/figures"
-KINDS = {"png": "PNG, 300 dpi", "svg": "SVG", "pdf": "PDF", "csv": "CSV, its data"}
+KINDS = {"png": "PNG (300 dpi)", "svg": "SVG", "pdf": "PDF", "csv": "CSV (its data)", "json": "JSON (its facts)"}
+RUNS = "book/runs"
 BOX = """
-```{{dropdown}} Download, cite, reuse: figure `{slug}`
+`````{{dropdown}} Download, cite, reuse: figure {slug}
 :class-container: figure-box
+
 {links}
 
 **Cite as.** {citation}
@@ -25,7 +30,7 @@ BOX = """
 {bibtex}
 ```
 
-**Licence.** [{licence}](https://creativecommons.org/licenses/by/4.0/). **Data.** {runs}
+**Licence.** [{licence}]({licence_address}). **Data.** {runs}
 
 **Drawn by** {code}. In Python, with the CSV file beside you:
 
@@ -33,79 +38,92 @@ BOX = """
 from smallbatch.figures.citable import redraw
 redraw("{slug}", "{slug}.csv")
 ```
-```
-""".replace("\n```{dropdown}", "\n````{dropdown}")
+`````
+"""
 
 
-class CitableFigure(Directive):
+class CitableFigure(SphinxDirective):
     """Shows the packet of one figure."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the figure and its box."""
-        self.env = self.state.document.settings.env
         slug = self.arguments[0]
         path = Path(self.env.srcdir) / DRAWN / f"{slug}.json"
         if not path.is_file():
             raise self.error(f"There is no figure {slug!r}; see smallbatch/figures/catalogue.")
         self.env.note_dependency(str(path))
         facts = json.loads(path.read_text())
-        figure = self._figure(facts)
-        if "missing" in facts or self.env.app.builder.name == "singlehtml":
-            return [figure]
-        return [figure, *self._box(facts)]
-
-    def _figure(self, facts: dict) -> nodes.figure:
-        slug = facts["slug"]
         if "missing" in facts:
-            shown = nodes.paragraph("", f"Not measured in this study: {facts['missing']}.", classes=["not-measured"])
-            text = f"{facts['title']}. {facts['caption']}"
-        else:
-            uri = f"/{DRAWN}/{slug}.*"
-            shown = nodes.image(uri=uri, alt=facts["alt"], classes=["dark-light"], candidates={})
-            shown["loading"] = "lazy"
-            text = f"{facts['caption']} {facts['evidence']}"
-        figure = nodes.figure("", shown, nodes.caption(text, "", *self._inline(text)), classes=["citable"])
-        figure["align"] = "default"
-        for name in (slug, *facts["formerly"]):
-            self._name(figure, f"fig-{name}")
+            return [self._figure(facts, self._note(facts), f"{facts['title']}. {facts['caption']}")]
+        shown = self._figure(facts, self._picture(facts), f"{facts['caption']} {facts['evidence']}")
+        # Whoever reads on paper has nothing to unfold. The box is left out when written, not when read: all builders
+        # then share what was read.
+        return [shown, addnodes.only("", *self._box(facts), expr="not singlehtml")]
+
+    def _figure(self, facts: dict, shown: nodes.Element, text: str) -> nodes.figure:
+        figure = nodes.figure("", shown, nodes.caption(text, text), classes=["citable"], align="default")
+        names = [f"fig-{slug}" for slug in (facts["slug"], *facts["formerly"])]
+        figure["names"] = names
+        self.state.document.note_explicit_target(figure, figure)
+        # docutils gives an element one identifier only, and addresses with a former slug shall keep working.
+        figure["ids"] = names
         return figure
 
-    def _inline(self, text: str) -> list[nodes.Node]:
-        return [nodes.Text(text)]
+    def _note(self, facts: dict) -> nodes.paragraph:
+        text = f"Not measured in this study: {facts['missing']}."
+        return nodes.paragraph(text, text, classes=["not-measured"])
 
-    def _name(self, figure: nodes.figure, name: str) -> None:
-        figure["names"].append(name)
-        self.state.document.note_explicit_target(figure, figure)
+    def _picture(self, facts: dict) -> nodes.reference:
+        # Each builder takes the kind that suits it: the web SVG, LaTeX PDF.
+        image = nodes.image(uri=f"/{DRAWN}/{facts['slug']}.*", alt=facts["alt"], classes=["dark-light"], candidates={})
+        address = f"{self._root()}figures/{facts['slug']}.svg"
+        title = f"Open figure {facts['slug']} alone (SVG)"
+        return nodes.reference("", "", image, internal=False, refuri=address, reftitle=title)
+
+    def _root(self) -> str:
+        return "../" * self.env.docname.count("/")
 
     def _box(self, facts: dict) -> list[nodes.Node]:
-        root = "../" * self.env.docname.count("/")
-        links = " · ".join(f"<a href=\"{root}figures/{facts['slug']}.{kind}\" download>{label}</a>"
-                           for kind, label in KINDS.items())  # fmt: skip
-        module, _, function = facts["code"].rpartition(".")
+        links = " · ".join(
+            f'<a href="{self._root()}figures/{facts["slug"]}.{kind}" download>{label}</a>'
+            for kind, label in KINDS.items()
+        )
         text = BOX.format(
             links=links,
-            runs=self._runs(facts, root),
-            code=f"`{function}` in `{module}`" + self._code_link(module),
-            **{name: facts[name].rstrip() for name in ("slug", "citation", "bibtex", "licence")},
+            runs=self._runs(facts),
+            code=self._code(facts["code"]),
+            **{name: facts[name].rstrip() for name in ("slug", "citation", "bibtex", "licence", "licence_address")},
         )
         holder = nodes.container()
         self.state.nested_parse(StringList(text.splitlines(), source=f"figure {facts['slug']}"), 0, holder)
         return holder.children
 
-    def _runs(self, facts: dict, root: str) -> str:
+    def _runs(self, facts: dict) -> str:
+        if not facts["study"]:
+            return "None: the table is computed."
         if not facts["runs"]:
             return f"Tables in `results/{facts['study']}`."
-        return f"{len(facts['runs'])} records in `results/{facts['study']}/runs`."
+        names = f"{len(facts['runs'])} records in `results/{facts['study']}/runs`, named in the JSON file"
+        if RUNS not in self.env.found_docs or not facts["experiments"]:
+            return f"{names}."
+        page = f"{self._root()}{RUNS}.html"
+        shown = ", ".join(f'<a href="{page}?q={name}">{name}</a>' for name in facts["experiments"])
+        return f"{names}; experiment {shown}."
 
-    def _code_link(self, module: str) -> str:
-        repository = self.env.config.smallbatch_repository
-        return f" ([source]({repository}/blob/HEAD/{module.replace('.', '/')}.py))" if repository else ""
+    def _code(self, name: str) -> str:
+        module, _, function = name.rpartition(".")
+        address = source_of(self.config, file_of(module))
+        if not address and PAGE in self.env.found_docs:
+            address = f"{self._root()}{PAGE}.html#{anchor_of(module)}"
+        words = f"`{function}` in `{module}`"
+        return f'{words} (<a href="{address}">source</a>)' if address else words
 
 
 def setup(app) -> dict:
     """Register the directive."""
-    app.add_config_value("smallbatch_repository", "", "env")
+    for extension in ("address", "figure_code"):
+        app.setup_extension(extension)
     app.add_directive("citable", CitableFigure)
     return {"version": "1", "parallel_read_safe": True}

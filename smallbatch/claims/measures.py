@@ -29,6 +29,8 @@ from smallbatch.statistics import log2_weights
 Measure = Callable[[Tables], Found]
 
 SMALL, LARGE = 1, 32
+# Weights of A, B, C and A32, see `interaction`.
+INTERACTION = (1, -1, -1, 1)
 # Below so many seeds the sign-flip test cannot reach 0.05.
 SEEDS_FOR_TEST = 6
 
@@ -112,15 +114,20 @@ def interaction(size: int) -> Measure:
     """
 
     def measure(tables: Tables) -> Found:
-        conditions = {
-            "A": ("batch_size", {"batch_size": size}),
-            "B": ("ghost", {"batch_size": LARGE, "ghost_batch_size": size}),
-            "C": ("masked_loss", {"batch_size": LARGE, "masked_loss_batch_size": size}),
-            "A32": ("batch_size", {"batch_size": LARGE}),
-        }
-        return contrast(tables, cells_of(tables, conditions), [1, -1, -1, 1], "recalibrated")
+        return contrast(tables, interaction_cells(tables, size), INTERACTION, "recalibrated")
 
     return measure
+
+
+def interaction_cells(tables: Tables, size: int) -> Cells:
+    """Return the runs that the interaction at a batch size is made of, in the order of `INTERACTION`."""
+    conditions = {
+        "A": ("batch_size", {"batch_size": size}),
+        "B": ("ghost", {"batch_size": LARGE, "ghost_batch_size": size}),
+        "C": ("masked_loss", {"batch_size": LARGE, "masked_loss_batch_size": size}),
+        "A32": ("batch_size", {"batch_size": LARGE}),
+    }
+    return cells_of(tables, conditions)
 
 
 def probability_of_one(experiment: str, evaluation: str) -> Measure:

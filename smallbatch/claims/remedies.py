@@ -29,12 +29,15 @@ class Remedies:
         All are adjusted for each other (Holm, and joint sign flips). With the moving averages, recalibrating those of
         the plain runs is a remedy of its own, which needs no training.
         """
+        compared = paired_differences(self.errors(tables, evaluation), PLAIN, margin).sort_values("difference")
+        return {name: self._found(tables, name, row, len(compared)) for name, row in compared.iterrows()}
+
+    def errors(self, tables: Tables, evaluation: str) -> pd.DataFrame:
+        """Return test errors (points) of the seeds that have a plain run, by remedy; gaps are NaN."""
         errors = pd.DataFrame({name: self._errors(tables, name, evaluation) for name in self.runs})
         if evaluation == "moving":
             errors[RECALIBRATION] = self._errors(tables, PLAIN, "recalibrated")
-        errors = errors[errors[PLAIN].notna()].dropna(axis="columns", how="all")
-        compared = paired_differences(errors, PLAIN, margin).sort_values("difference")
-        return {name: self._found(tables, name, row, len(compared)) for name, row in compared.iterrows()}
+        return errors[errors[PLAIN].notna()].dropna(axis="columns", how="all")
 
     def _errors(self, tables: Tables, name: str, evaluation: str) -> pd.Series:
         names = self.runs[[name]].dropna()

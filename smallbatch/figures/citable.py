@@ -22,7 +22,8 @@ from smallbatch.results import write_if_changed
 
 LICENCE = "CC BY 4.0"
 LICENCE_ADDRESS = "https://creativecommons.org/licenses/by/4.0/"
-PICTURES = ("png", "svg", "pdf")
+# SVG first: to save a figure moves its panels by rounding errors, and an SVG drawn again shall be the same to the byte.
+PICTURES = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,20 @@ def write_packet(figure: Citable, evidence: Evidence, folder: Path) -> dict:
         "alt": figure.alt(table),
         "evidence": data.sentence(),
         "runs": sorted(data.runs["run"].unique()) if "run" in data.runs else [],
+        "experiments": _experiments(data.runs),
     }
     _write_json(figure, facts, folder)
     for former in figure.formerly:
         for kind in ("csv", *PICTURES):
             (folder / f"{former}.{kind}").write_bytes((folder / f"{figure.slug}.{kind}").read_bytes())
     return facts
+
+
+def _experiments(runs: pd.DataFrame) -> list[str]:
+    # A run may serve several experiments; those behind the figure are the ones that all of its runs belong to.
+    if runs.empty or "experiments" not in runs:
+        return []
+    return sorted(set.intersection(*(set(names.split()) for names in runs["experiments"])))
 
 
 def picture(figure: Citable, table: pd.DataFrame) -> plt.Figure:
@@ -140,6 +149,7 @@ def _facts(figure: Citable) -> dict:
         "title": figure.title,
         "caption": figure.caption,
         "licence": LICENCE,
+        "licence_address": LICENCE_ADDRESS,
         "version": book["version"],
         "code": f"{code.__module__}.{code.__qualname__}",
         "citation": citation(figure, book),

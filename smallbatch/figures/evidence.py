@@ -18,7 +18,10 @@ ARTEFACTS = "artefacts"
 
 @dataclass(frozen=True)
 class Data:
-    """The table that one figure is drawn from, the study that it comes from, and the rows of its runs."""
+    """The table that one figure is drawn from, the study that it comes from, and the rows of its runs.
+
+    A table that is computed and rests on no study has an empty `study`.
+    """
 
     table: pd.DataFrame
     study: str
@@ -26,6 +29,8 @@ class Data:
 
     def sentence(self) -> str:
         """Return which network, images, seeds and hardware the figure rests on, in one sentence."""
+        if not self.study:
+            return "Computed, not measured."
         if self.runs.empty:
             return f"Data: results/{self.study}."
         runs = self.runs
@@ -48,6 +53,8 @@ def _network(runs: pd.DataFrame) -> str:
 
 
 def _images(runs: pd.DataFrame) -> str:
+    if "dataset" not in runs:
+        return ""
     text = f"data set {_values(runs, 'dataset')}"
     if "image_size" in runs:
         text += f" at {_values(runs, 'image_size')} px"

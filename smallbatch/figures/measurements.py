@@ -4,15 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from smallbatch.figures import EVALUATIONS, MARKERS
+from smallbatch.figures.axes import label_batch_sizes, label_plainly
 from smallbatch.measurements.checkpoint import BATCH_SIZES
 from smallbatch.scaling_laws import LAWS, predict
 
 # What batch norm normalizes with has the colours that it has in the rest of the book.
 BATCH, RECALIBRATED = EVALUATIONS["batch"], EVALUATIONS["recalibrated"]
-BATCH_NORM = {"batch": BATCH, "recalibrated": RECALIBRATED}
+BATCH_NORM_USES = {"batch": "statistics of each batch", "recalibrated": "recalibrated statistics, kept fixed"}
 LAW_LINES = dict(
     zip(
         LAWS,
@@ -58,8 +58,8 @@ def learning_rates(panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> plt.
         axis.set_yscale("log")
         axis.set_xlabel("Batch size")
         axis.set_title(title, fontsize=11)
-        _batch_sizes(axis, points["batch_size"])
-        _plain_log(axis.yaxis)
+        label_batch_sizes(axis, points["batch_size"])
+        label_plainly(axis.yaxis)
     axes[0, 0].set_ylabel("Learning rate")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.tight_layout(rect=(0, 0.1, 1, 1))
@@ -86,7 +86,7 @@ def loss_after_one_step(table: pd.DataFrame, before: float) -> plt.Figure:
         mean = table.groupby(["batch_size", "learning_rate"])["loss"].mean().reset_index()
         seen = mean.loc[before - mean["loss"] > -0.8 * highest, "learning_rate"]
         axis.set_xlim(seen.min() / 1.5, 3 * seen.max())
-    _plain_log(axis.xaxis)
+    label_plainly(axis.xaxis)
     axis.set(xlabel="Learning rate of the step", ylabel="Loss taken away (nats)")
     axis.legend(title="Batch size", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
@@ -96,16 +96,16 @@ def loss_after_one_step(table: pd.DataFrame, before: float) -> plt.Figure:
 def loss_after_short_training(table: pd.DataFrame, limit: float) -> plt.Figure:
     """Draw the loss at the end of each short training against its learning rate, a panel per kind of batch norm.
 
-    `table` has `batch_norm`, `batch_size`, `learning_rate`, `loss` (nats, perhaps not a number) and `stable`. Runs that
-    diverged are hollow; a loss that is not a number or beyond the axis lies at its upper edge. Above the loss
+    `table` has `batch_norm`, `batch_size`, `learning_rate`, `loss` (nats, perhaps not a number) and `stable`. Those
+    that diverged are hollow; a loss that is not a number or beyond the axis lies at its upper edge. Above the loss
     `limit` a run has diverged.
     """
     kinds = list(table["batch_norm"].unique())
-    figure, axes = plt.subplots(1, len(kinds), figsize=(4.2 * len(kinds), 3.8), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(len(kinds), 1, figsize=(6.6, 3.2 * len(kinds)), sharex=True, sharey=True, squeeze=False)
     sizes = sorted(table["batch_size"].unique())
     # Far above the limit nothing can be told apart that matters.
     lowest, highest = min(table["loss"].min(), limit) / 1.5, 30 * limit
-    for axis, kind in zip(axes[0], kinds, strict=True):
+    for axis, kind in zip(axes[:, 0], kinds, strict=True):
         part = table[table["batch_norm"] == kind]
         for k, (size, colour) in enumerate(zip(sizes, sns.color_palette("viridis", len(sizes)), strict=True)):
             runs = part[part["batch_size"] == size]
@@ -117,11 +117,12 @@ def loss_after_short_training(table: pd.DataFrame, limit: float) -> plt.Figure:
                 axis.scatter(runs["learning_rate"][some], shown[some], s=26, **look)
         axis.axhline(limit, color="0.4", linewidth=1, linestyle="--")
         axis.text(0.02, limit, "limit", transform=axis.get_yaxis_transform(), va="bottom", fontsize=9, color="0.3")
-        axis.set(xscale="log", yscale="log", ylim=(lowest, 1.2 * highest), xlabel="Learning rate", title=kind)
-        _plain_log(axis.xaxis)
-        _plain_log(axis.yaxis)
-    axes[0, 0].set_ylabel("Loss after a short training (nats)")
-    axes[0, -1].legend(title="Batch size", loc="center left", bbox_to_anchor=(1, 0.5))
+        axis.set(xscale="log", yscale="log", ylim=(lowest, 1.2 * highest), title=BATCH_NORM_USES[kind])
+        axis.set_ylabel("Loss after a\nshort training (nats)")
+        label_plainly(axis.xaxis)
+        label_plainly(axis.yaxis)
+    axes[-1, 0].set_xlabel("Learning rate")
+    axes[0, 0].legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1))
     figure.tight_layout()
     return figure
 
@@ -145,7 +146,7 @@ def noise_scale_along_training(table: pd.DataFrame) -> plt.Figure:
         rows = batch[batch["batch_size"] == size]
         _with_intervals(axis, rows, epochs, 0.12 * k, colour, MARKERS[k + 1], f"statistics of batches of {size}")
     axis.set_yscale("log")
-    _plain_log(axis.yaxis)
+    label_plainly(axis.yaxis)
     axis.set_xticks(range(len(epochs)), [f"{epoch}" for epoch in epochs])
     axis.set(xlabel="Epochs of training", ylabel="Gradient noise scale (images)")
     axis.grid(visible=False, axis="x")
@@ -193,8 +194,8 @@ def noise_to_signal(table: pd.DataFrame) -> plt.Figure:
         _estimates(axis, batch["batch_size"], *per_batch, **look)
         axis.set_yscale("log")
         axis.set(xlabel="Batch size", title=f"epoch {epoch}")
-        _batch_sizes(axis, pd.Series(sizes))
-        _plain_log(axis.yaxis)
+        label_batch_sizes(axis, pd.Series(sizes))
+        label_plainly(axis.yaxis)
     axes[0, 0].set_ylabel("Noise over signal of the gradient")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.tight_layout(rect=(0, 0.1, 1, 1))
@@ -219,7 +220,7 @@ def direction_of_mean_gradients(table: pd.DataFrame) -> plt.Figure:
         axis.errorbar(x, rows["cosine"], spread, label=f"{epoch}", **look)
     axis.axhline(0, color="0.4", linewidth=1)
     axis.set(xlabel="Batch size", ylabel="Cosine with the mean gradient\nat the largest batch size")
-    _batch_sizes(axis, table["batch_size"])
+    label_batch_sizes(axis, table["batch_size"])
     axis.legend(title="Epoch", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     return figure
@@ -228,8 +229,9 @@ def direction_of_mean_gradients(table: pd.DataFrame) -> plt.Figure:
 def batch_norm_noise_by_batch_size(table: pd.DataFrame, places: list[int]) -> plt.Figure:
     """Draw the noise of the batch mean against batch size, a panel per layer (by its place in the network).
 
-    `table` has `place`, `layer`, `positions`, `batch_size`, `upstream`, `mean_noise` and `predicted`. The solid line is
-    the formula; the dotted one, what it would be if all positions of all images were independent.
+    `table` has `place`, `layer`, `positions`, `batch_size`, `upstream`, `mean_noise` and `predicted`; rows of several
+    networks are a dot each. The solid line is the formula (mean over networks); the dotted one, what it would be if all
+    positions of all images were independent.
     """
     figure, axes = plt.subplots(1, len(places), figsize=(2.3 * len(places) + 0.6, 3.7), sharey=True, squeeze=False)
     for axis, place in zip(axes[0], places, strict=True):
@@ -240,17 +242,17 @@ def batch_norm_noise_by_batch_size(table: pd.DataFrame, places: list[int]) -> pl
         ):
             some = rows[rows["upstream"] == upstream].sort_values("batch_size")
             axis.plot(some["batch_size"], some["mean_noise"], color=colour, marker=marker, linestyle="", label=label)
-        axis.plot(some["batch_size"], some["predicted"], color="0.2", linewidth=1.2, label="formula", zorder=1)
-        side = round(some["positions"].iloc[0] ** 0.5)
-        independent = 1 / np.sqrt(some["batch_size"] * some["positions"])
-        axis.plot(
-            some["batch_size"], independent, color="0.5", linestyle=":", label="if all positions were independent"
-        )
+        formula = some.groupby("batch_size")["predicted"].mean()
+        axis.plot(formula.index, formula, color="0.2", linewidth=1.2, label="formula", zorder=1)
+        positions = some["positions"].iloc[0]
+        side = round(positions**0.5)
+        independent = 1 / np.sqrt(formula.index * positions)
+        axis.plot(formula.index, independent, color="0.5", linestyle=":", label="if all positions were independent")
         axis.set_yscale("log")
         axis.set_xlabel("Batch size")
         axis.set_title(f"layer {place + 1}, {side}×{side} map", fontsize=11)
-        _batch_sizes(axis, some["batch_size"])
-        _plain_log(axis.yaxis)
+        label_batch_sizes(axis, some["batch_size"])
+        label_plainly(axis.yaxis)
     axes[0, 0].set_ylabel("Noise of the batch mean\n(standard deviations)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.tight_layout(rect=(0, 0.15, 1, 1))
@@ -269,7 +271,7 @@ def batch_norm_noise_by_depth(table: pd.DataFrame, batch_sizes: list[int], colum
             axis.plot(some["place"] + 1, some[column], color=colour, linewidth=1.3, label=f"{size}")
         axis.set_yscale("log")
         axis.set(xlabel="Batch norm layer, in order", title=state)
-        _plain_log(axis.yaxis)
+        label_plainly(axis.yaxis)
     axes[0, 0].set_ylabel(label)
     axes[0, -1].legend(title="Batch size", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
@@ -278,10 +280,14 @@ def batch_norm_noise_by_depth(table: pd.DataFrame, batch_sizes: list[int], colum
 
 def measured_over_formula(table: pd.DataFrame, batch_size: int) -> plt.Figure:
     """Draw the measured noise of the batch mean over the formula's by depth, as in training and with fixed statistics
-    upstream, a panel per state; below, the share of variance between images."""
+    upstream, a panel per state; below, the share of variance between images.
+
+    Rows of several networks are a dot each; lines join the means.
+    """
     states = list(table["state"].unique())
+    size = (max(6.6, 4.0 * len(states)), 5.0)
     figure, axes = plt.subplots(
-        2, len(states), figsize=(4.0 * len(states), 5.0), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
+        2, len(states), figsize=size, sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
     )
     for (above, below), state in zip(axes.T, states, strict=True):
         rows = table[(table["state"] == state) & (table["batch_size"] == batch_size)].sort_values("place")
@@ -291,10 +297,11 @@ def measured_over_formula(table: pd.DataFrame, batch_size: int) -> plt.Figure:
             ("batch", BATCH, "as in training"),
         ):
             some = rows[rows["upstream"] == upstream]
-            above.plot(
-                some["place"] + 1, some["ratio"], color=colour, marker=marker, markersize=3, linewidth=0.8, label=label
-            )
-        below.plot(some["place"] + 1, some["between_images"], color="0.3", marker=".", linewidth=0.8)
+            mean = some.groupby("place")["ratio"].mean()
+            above.scatter(some["place"] + 1, some["ratio"], color=[colour], marker=marker, s=9)
+            above.plot(mean.index + 1, mean, color=colour, marker=marker, markersize=3, linewidth=0.8, label=label)
+        share = some.groupby("place")["between_images"].mean()
+        below.plot(share.index + 1, share, color="0.3", marker=".", linewidth=0.8)
         above.set(title=state)
         below.set_xlabel("Batch norm layer, in order")
     axes[0, 0].set_ylabel(f"Measured over formula,\nbatch size {batch_size}")
@@ -305,17 +312,3 @@ def measured_over_formula(table: pd.DataFrame, batch_size: int) -> plt.Figure:
     figure.tight_layout(rect=(0, 0.07, 1, 1))
     figure.legend(handles, labels, loc="lower center", ncols=2)
     return figure
-
-
-def _batch_sizes(axis, sizes: pd.Series) -> None:
-    ticks = sorted(sizes.unique())
-    axis.set_xscale("log", base=2)
-    axis.set_xticks(ticks, [str(size) for size in ticks])
-    axis.xaxis.set_minor_locator(NullLocator())
-
-
-def _plain_log(axis) -> None:
-    """Label a logarithmic axis with plain numbers."""
-    axis.set_major_locator(LogLocator(numticks=8))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -14,16 +14,20 @@ CONTENDERS = {
     "pytorch-timm": "PyTorch, timm",
 }
 NETWORKS = {"miniature": "Miniature", "full": "Full network"}
+# What grows, by the name of its quantity in the benchmark's table.
+TITLES = {"images": "Images", "epochs": "Epochs", "image size": "Image size", "runs": "Runs side by side"}
 SHADE = "#bdbdbd"
 
 
-def steps_beside_peers(tables: dict[str, pd.DataFrame], floors: dict[str, dict[int, float]]) -> plt.Figure:
-    """Draw milliseconds per step against batch size, a panel per network; `floors` are seconds by batch size.
+def steps_beside_peers(table: pd.DataFrame) -> plt.Figure:
+    """Draw milliseconds per step against batch size, a panel per network.
 
-    A dot is a round, a line goes through the medians; nothing can lie in the grey area.
+    `table` has `network`, `contender`, `batch_size`, `seconds` and `floor_seconds`. A dot is a round, a line goes
+    through the medians; nothing can lie in the grey area below the floor.
     """
-    figure, axes = plt.subplots(1, len(tables), figsize=(5 * len(tables), 4.2), squeeze=False, layout="constrained")
-    for axis, (network, table) in zip(axes[0], tables.items(), strict=True):
+    networks = list(table.groupby("network", sort=False))
+    figure, axes = plt.subplots(1, len(networks), figsize=(5 * len(networks), 4.2), squeeze=False, layout="constrained")
+    for axis, (network, table) in zip(axes[0], networks, strict=True):
         for k, (name, label) in enumerate(CONTENDERS.items()):
             rows = table[table["contender"] == name]
             if rows.empty:
@@ -32,7 +36,7 @@ def steps_beside_peers(tables: dict[str, pd.DataFrame], floors: dict[str, dict[i
             medians = 1000 * rows.groupby("batch_size")["seconds"].median()
             axis.plot(medians.index, medians, label=label, markersize=7, linewidth=2, **look)
             axis.scatter(rows["batch_size"], 1000 * rows["seconds"], s=12, alpha=0.6, **look)
-        floor = 1000 * pd.Series(floors[network])
+        floor = 1000 * table.groupby("batch_size")["floor_seconds"].first()
         axis.fill_between(floor.index, floor, 1e-3, color=SHADE, alpha=0.5, linewidth=0, label="below the floor")
         axis.set(xscale="log", yscale="log", xlabel="Batch size", title=NETWORKS[network])
         axis.set_xticks(floor.index, labels=[str(b) for b in floor.index], minor=False)
@@ -45,8 +49,9 @@ def steps_beside_peers(tables: dict[str, pd.DataFrame], floors: dict[str, dict[i
     return figure
 
 
-def growth(table: pd.DataFrame, titles: dict[str, str]) -> plt.Figure:
+def growth(table: pd.DataFrame) -> plt.Figure:
     """Draw time against each quantity of the benchmark's growth table, both as multiples of their smallest value."""
+    titles = {quantity: title for quantity, title in TITLES.items() if quantity in set(table["quantity"])}
     size = (3 * len(titles), 3.2)
     figure, grid = plt.subplots(1, len(titles), figsize=size, layout="constrained", sharey=True, squeeze=False)
     axes = grid[0]

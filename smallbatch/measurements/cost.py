@@ -391,8 +391,8 @@ def memory_on_the_card(config: Config, table: pd.DataFrame) -> pd.DataFrame:
 
     `counted` counts layers. `compiled` is the line through what XLA states, `extrapolated` the one through what the
     training took on this machine, with the weights added, that were there before; both only where two batch sizes or
-    more are known. Columns: `status` (estimate), `method`, `image_size`, `batch_size`, `memory_gib`, `margin_gib` (what
-    is left of the card's), `fits`, and the line's `constant_mib`, `per_image_mib` and `off_by_mib`.
+    more are known. Columns: `status` (estimate), `method`, `image_size`, `batch_size`, `memory_gib`, `card_memory_gib`,
+    `margin_gib` (what is left of the card's), `fits`, and the line's `constant_mib`, `per_image_mib` and `off_by_mib`.
     """
     rows = []
     for network in config.estimated():
@@ -407,7 +407,8 @@ def memory_on_the_card(config: Config, table: pd.DataFrame) -> pd.DataFrame:
                 gib = points.get(size, line["constant_mib"] + size * line["per_image_mib"]) / MIB_PER_GIB
                 margin = config.card_memory_gib - gib
                 head = {"status": ESTIMATE, "method": method, "image_size": network.image_size, "batch_size": size}
-                found = {"memory_gib": gib, "margin_gib": margin, "fits": bool(margin >= 0)}
+                found = {"memory_gib": gib, "card_memory_gib": config.card_memory_gib}
+                found |= {"margin_gib": margin, "fits": bool(margin >= 0)}
                 rows.append(head | found | line)
     return pd.DataFrame(rows)
 
@@ -431,6 +432,19 @@ def medians(table: pd.DataFrame, machine: str, quantities: list[str]) -> pd.Data
     keys = ["network", "image_size", "batch_size"]
     wide = rows.pivot_table(index=keys, columns="quantity", values="value", aggfunc="median")
     return wide.reindex(columns=quantities).sort_index(ascending=[False, True, True])
+
+
+def hours_of_a_run(config: Config, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the hours of the run that is asked for: a row per machine, network, image size and batch size.
+
+    Medians over rounds, measured here and then estimated for the card. Columns: those keys, `hours_of_run`, and of the
+    run itself `epochs_of_a_run` and `images_of_a_run`.
+    """
+    parts = [medians(table, machine, ["hours_of_run"]).dropna().reset_index().assign(machine=machine)
+             for machine in (HERE, CARD)]  # fmt: skip
+    return pd.concat(parts, ignore_index=True).assign(
+        epochs_of_a_run=config.epochs_of_a_run, images_of_a_run=config.images_of_a_run
+    )
 
 
 def check_of_the_count(config: Config, table: pd.DataFrame) -> dict[str, dict[str, float]]:

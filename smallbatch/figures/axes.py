@@ -1,0 +1,34 @@
+"""What figures share below their look: axes of batch sizes, plain logarithmic axes, dots that do not hide others."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+
+def label_batch_sizes(axis: Axes, sizes: pd.Series) -> None:
+    """Make the horizontal axis one of batch sizes: logarithmic, with a tick at each of them."""
+    ticks = sorted(sizes.unique())
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(ticks, [f"{size:g}" for size in ticks])
+    axis.xaxis.set_minor_locator(NullLocator())
+
+
+def label_plainly(axis) -> None:
+    """Label a logarithmic axis (`axes.xaxis` or `axes.yaxis`) with plain numbers."""
+    axis.set_major_locator(LogLocator(numticks=8))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def shifted(sizes: pd.Series, place: int, n: int, doublings: float = 0.13) -> pd.Series:
+    """Return batch sizes moved to the place of one of `n` series, side by side around the true size."""
+    return sizes * 2.0 ** (doublings * (place - (n - 1) / 2))
+
+
+def dots(axis: Axes, x: pd.Series, y: pd.Series, hollow: pd.Series, colour, marker: str, size: float = 26) -> None:
+    """Draw a dot per row; those that are hollow have no face."""
+    look = {"marker": marker, "edgecolor": [colour], "alpha": 0.65, "s": size, "zorder": 3, "linewidth": 1.1}
+    for is_hollow in (False, True):
+        rows = hollow.to_numpy(bool) == is_hollow
+        if rows.any():
+            axis.scatter(x[rows], y[rows], facecolor="none" if is_hollow else [colour], **look)

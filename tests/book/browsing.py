@@ -1,0 +1,27 @@
+"""How the tests open the pages of the book."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import ROOT
+
+_TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+# Names of all pages in the order of the book.
+PAGES = tuple(Path(entry).name for entry in (_TOC["root"], *(chapter["file"] for chapter in _TOC["chapters"])))
+
+
+def open_page(browser, html, name, width=1280, theme="light", outside=None):
+    """Open a page with every box unfolded; addresses of outside hosts that it asks for are added to `outside`."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce")
+    asked = [] if outside is None else outside
+
+    def refuse(route):
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route(re.compile(r"^https?://"), refuse)
+    page.goto((html / "book" / f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+    return page

@@ -1,0 +1,135 @@
+"""The words of the pages follow the tables: the same pages, for a study and for one whose results are inverted.
+
+The pages' cells are run, without building a book: what they show and glue is what a reader finds there.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from smallbatch import claims
+from smallbatch.claims import answers
+from tests import simulated
+
+BOOK = Path(__file__).resolve().parent.parent.parent / "book"
+STUDY = """
+title: Made up
+defaults: {dataset: digits, n_train: 40, image_size: 107, width: 0.125, depth: 0.1, epochs: 2}
+experiments:
+  batch_size:
+    grid: {batch_size: [4, 20], seed: [0, 1]}
+"""
+LONG = 0.9997
+TRUTH = {
+    "sgd": (2.0, 0.3), "rate": 0.02, "limit": (-2.0, 0.5), "twice": (2.0, 0.2), "lag": {LONG: (30, 5)},
+    "dropout": (-3.0, 0.5), "regret": (3.0, 0.5),
+}  # fmt: skip
+INVERTED = {
+    "sgd": (-2.0, 0.3), "rate": 0.02, "limit": (2.0, 0.5), "twice": (-2.0, 0.2), "lag": {LONG: (-30, 5)},
+    "dropout": (3.0, 0.5), "regret": (-3.0, 0.5), "remedy": (3.0, 0.5),
+}  # fmt: skip
+
+
+def cells(page):
+    """Return the code of a page's cells, without their options."""
+    text = (BOOK / f"{page}.md").read_text()
+    found = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\A(:[^\n]*\n)+", "", cell) for cell in found]
+
+
+def show(page):
+    """Run the cells of a page as a notebook does; return the text that they show."""
+    names, shown = {}, []
+    for cell in cells(page):
+        tree = ast.parse(cell)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, page, "exec"), names)
+        if last:
+            value = eval(compile(ast.Expression(last.value), page, "eval"), names)
+            shown.append(getattr(value, "data", ""))
+    return "\n".join(text for text in shown if text)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """A folder with two studies, and their tables of verdicts."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "studies").mkdir()
+    (folder / "notebooks").mkdir()
+    verdicts = {}
+    for name, truth in (("so", TRUTH), ("inverted", INVERTED)):
+        (folder / "studies" / f"{name}.yaml").write_text(STUDY)
+        simulated.write(folder / "results" / name, **truth)
+        verdicts[name] = claims.verdicts(claims.read(folder / "results" / name))
+    return folder, verdicts
+
+
+@pytest.fixture
+def page_of(studies, monkeypatch):
+    """A function that shows a page for one of the studies."""
+    folder, verdicts = studies
+    monkeypatch.chdir(folder)
+
+    def shown(page, study):
+        monkeypatch.setenv("SMALLBATCH_STUDY", study)
+        monkeypatch.setattr(claims, "verdicts", lambda tables: verdicts[study])  # they take seconds
+        glued = {}
+        monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
+        return glued, show(page)
+
+    return shown
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_verdict_is_another_where_the_results_are_inverted(studies):
+    _, verdicts = studies
+    for claim in answers.WORDS:
+        so, inverted = (answers.finding(verdicts[name], claim) for name in ("so", "inverted"))
+        if claim != "remedies":  # six seeds cannot support one of many remedies
+            assert so == "supported", claim
+        assert inverted in ("opposite", "nothing"), claim
+        assert answers.answer(verdicts["so"], claim) != answers.answer(verdicts["inverted"], claim)
+
+
+def test_the_first_page_answers_by_the_verdicts(page_of, studies):
+    _, verdicts = studies
+    for name in ("so", "inverted"):
+        glued, text = page_of("index", name)
+        for claim in claims.CLAIMS:
+            row = text[text.index(claim.question) :].split("\n* - ")[0]
+            assert answers.answer(verdicts[name], claim.id) in row
+            assert f"`{answers.verdict(verdicts[name], claim.id)}`" in row
+        assert glued["n_claims"] == len(claims.CLAIMS)
+    assert glued["counts"] == "10 contradicted"
+    assert "Yes." not in text and "The network itself is worse" not in text
+
+
+def test_the_page_of_the_claim_shows_the_verdicts(page_of):
+    for name, word in (("so", "supported"), ("inverted", "contradicted")):
+        glued, text = page_of("claim", name)
+        assert {value for key, value in glued.items() if key.startswith("verdict_")} == {word}
+        assert text.count(f"{{verdict}}`{word}`") == 5
+
+
+def test_the_appendix_prints_the_rules_and_every_check(page_of, studies):
+    _, verdicts = studies
+    glued, text = page_of("design", "inverted")
+    for claim in claims.CLAIMS:
+        assert claim.rule.replace("_", r"\_") in text and claim.estimator.replace("_", r"\_") in text
+    for row in verdicts["inverted"].itertuples():
+        assert row.check.replace("_", r"\_") in text
+    assert glued["n_checks"] == len(verdicts["inverted"])
+    assert (glued["smallest_p"], glued["smallest_p_fewer"]) == ("0.031", "0.0625")
+
+
+@pytest.mark.parametrize("page", ["index", "claim", "teach", "design", "runs"])
+def test_prose_holds_no_verdict_of_its_own(page):
+    text = re.sub(r"^```\{code-cell\}.*?^```$", "", (BOOK / f"{page}.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = text[: text.find("## Exercises")]
+    for said in re.finditer(r"\b(is|are|was|were) (supported|contradicted)\b", prose):
+        around = prose[max(0, said.start() - 40) : said.end() + 60]
+        assert "A claim is contradicted where" in around.replace("\n", " "), around
