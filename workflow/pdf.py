@@ -24,7 +24,7 @@ NUMBER = '<div style="width: 100%; text-align: center; font: 9px sans-serif"><sp
 # The listing of the drawing code is for following links on a screen.
 LEFT_OUT = "document-book/figure-code"
 STYLE = """
-body { font-size: 10pt; }
+html { font-size: 11.5px !important; }
 article { max-width: none !important; }
 .front { height: 235mm; display: flex; flex-direction: column; justify-content: center; }
 .front h1 { font-size: 30pt; border: 0; }

@@ -65,7 +65,7 @@ class Explore(SphinxDirective):
 
 
 def series(table: pd.DataFrame) -> dict:
-    """Return the batch sizes and, per run, its values by epoch; four digits, None where a value is missing."""
+    """Return the batch sizes and, per run, its values by epoch; six digits, None where a value is missing."""
     runs = [
         {
             "batch_size": int(run["batch_size"].iloc[0]),
@@ -78,7 +78,7 @@ def series(table: pd.DataFrame) -> dict:
 
 
 def _short(value: float) -> float | None:
-    return None if pd.isna(value) else float(f"{value:.4g}")
+    return None if pd.isna(value) else float(f"{value:.6g}")
 
 
 def setup(app) -> dict:

@@ -11,6 +11,15 @@ _TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 # Names of all pages in the order of the book.
 PAGES = tuple(Path(entry).name for entry in (_TOC["root"], *(chapter["file"] for chapter in _TOC["chapters"])))
 
+# Pictures far down would be fetched only when somebody scrolls there.
+UNFOLD = """() => {
+    document.querySelectorAll('details').forEach(details => { details.open = true; });
+    return Promise.all([...document.images].map(image => {
+        image.loading = 'eager';
+        return image.complete || new Promise(done => { image.onload = image.onerror = () => done(true); });
+    }));
+}"""
+
 
 def open_page(browser, html, name, width=1280, theme="light", outside=None):
     """Open a page with every box unfolded; addresses of outside hosts that it asks for are added to `outside`."""
@@ -23,5 +32,5 @@ def open_page(browser, html, name, width=1280, theme="light", outside=None):
 
     page.route(re.compile(r"^https?://"), refuse)
     page.goto((html / "book" / f"{name}.html").as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+    page.evaluate(UNFOLD)
     return page

@@ -38,7 +38,9 @@ def test_axe_finds_nothing_serious_in_light_and_in_dark(built, browser, name):
 
 def test_axe_would_find_what_is_wrong(browser):
     page = browser.new_page()
-    page.set_content("<html lang='en'><title>x</title><main><h1>x</h1><img src='x'><p style='color:#999'>pale words</p></main>")
+    page.set_content(
+        "<html lang='en'><title>x</title><main><h1>x</h1><img src='x'><p style='color:#999'>pale words</p></main>"
+    )
     assert {finding.split(":")[0] for finding in grave(page)} == {"image-alt", "color-contrast"}
     page.close()
 
