@@ -218,3 +218,15 @@ def test_the_figure_has_a_line_symbol_and_word_for_every_verdict(table):
     assert set(drawn.VERDICTS) == set(claims.VERDICTS)
     alt = catalogue.FIGURES[0].alt(rows)
     assert all(row.statement in alt and row.verdict in alt for row in rows.itertuples())
+
+
+def test_what_speaks_against_a_verdict_stands_beside_it():
+    few = claims.verdicts(study(seeds=range(3), sgd=(0.5, 0.1)))
+    assert "Provisional: fewer than 6 seeds." in answers.caution(few, "regularization")
+    # A U: the slope over all sizes is about nothing, without batch size 1 the error rises.
+    bent = claims.verdicts(study(bend=(1.0, 0.1), sgd=(-1.0, 0.1), rate=0.02))
+    without = bent[(bent["claim"] == "regularization") & (bent["check"] == "without batch size 1")]["verdict"].item()
+    assert without != answers.verdict(bent, "regularization")
+    text = answers.caution(bent, "regularization")
+    assert f"without batch size 1 ({without})" in text and "Provisional" not in text
+    assert answers.caution(claims.verdicts(study(experiments=["batch_size"])), "noise") == ""

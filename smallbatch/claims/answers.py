@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smallbatch.claims.measures import SEEDS_FOR_TEST
 from smallbatch.claims.questions import CURVATURE, HIGHER, LAG, MAIN, RATE, SLOPE, TIME
 from smallbatch.claims.rules import CONTRADICTED, INTERVAL, NOT_DECIDED, NOT_MEASURED, SUPPORTED
 from smallbatch.statistics import FEWEST_SEEDS, equivalent
@@ -198,6 +199,17 @@ def sentence(verdicts: pd.DataFrame, claim: str, check: str = MAIN) -> str:
     if row["verdict"] == NOT_MEASURED:
         return f"not measured in this study: {row['notes']}"
     return f"{_shown(row)}{number(row)} ({', '.join(filter(None, [interval(row), sample(row)]))})"
+
+
+def caution(verdicts: pd.DataFrame, claim: str) -> str:
+    """Return what speaks against relying on a verdict: few seeds, other checks that differ; or nothing."""
+    row = row_of(verdicts, claim)
+    if row["verdict"] == NOT_MEASURED:
+        return ""
+    few = f"Provisional: fewer than {SEEDS_FOR_TEST} seeds." if row["n_seeds"] < SEEDS_FOR_TEST else ""
+    differ = [note.removeprefix("other: ") for note in row["notes"].split("; ") if note.startswith("other: ")]
+    other = f"Asked in other ways: {', '.join(differ)}." if differ else ""
+    return " ".join(filter(None, [few, other]))
 
 
 def _shown(row: pd.Series) -> str:
