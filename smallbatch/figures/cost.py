@@ -9,7 +9,6 @@ import math
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import MultipleLocator
 
 from smallbatch.figures import MARKERS, axes
 from smallbatch.measurements.cost import (
@@ -105,7 +104,9 @@ def count_against_measurement(table: pd.DataFrame) -> plt.Figure:
         axis.plot(counted["batch_size"], counted["value"], **look)
         axis.set_ylim(bottom=0)
         axis.set_xlim(left=0)
-        axis.xaxis.set_major_locator(MultipleLocator(8))
+        sizes = measured["batch_size"]
+        # On a straight axis the smallest sizes would lie on each other.
+        axis.set_xticks(sorted(sizes[sizes > sizes.max() / 8]))
         axis.set(xlabel=BATCH_SIZE, title=network_name(network, image_size))
         axis.title.set_fontsize(11)
     grid[0, 0].set_ylabel("Memory of training (MiB)")

@@ -14,6 +14,8 @@ from smallbatch.results import read_measurements, read_tables
 # The study whose records are committed: pages take from it what the study that they are built for did not measure.
 PUBLISHED = "laptop"
 ARTEFACTS = "artefacts"
+# The published network on a processor: one experiment, of the same name as the miniature's among the artefacts.
+FULL = "full"
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,18 @@ class Evidence:
                 return *read_measurements(f"results/{study}", notebook), study
         raise NotMeasured(f"no run of the notebook {notebook} is recorded")
 
-    def artefacts(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return runs and history of an experiment of the study that shows artefacts on purpose."""
-        runs, history = read_tables(f"results/{ARTEFACTS}")
+    def published(self, study: str, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return runs and history of an experiment of a published study, whatever study the book is built for."""
+        if not (in_project("results") / study / "runs.csv").is_file():
+            raise NotMeasured(f"the study {study} has no published runs")
+        runs, history = read_tables(f"results/{study}")
         rows = runs[runs["experiments"].str.split().map(lambda names: experiment in names)]
         history = history.merge(rows[["run", "used_batch_norm_momentum"]], on="run")
         return rows, history
+
+    def artefacts(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return runs and history of an experiment of the study that shows artefacts on purpose."""
+        return self.published(ARTEFACTS, experiment)
 
 
 def _pick(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Figures of the page "Is it overfitting at all?", from runs that show artefacts on purpose, whatever the study."""
 
 import math
+from functools import partial
 
 import pandas as pd
 
@@ -8,7 +9,7 @@ from smallbatch import figures
 from smallbatch.figures import artefacts as drawn
 from smallbatch.figures import describe
 from smallbatch.figures.citable import Citable
-from smallbatch.figures.evidence import ARTEFACTS, Data, Evidence
+from smallbatch.figures.evidence import ARTEFACTS, FULL, Data, Evidence
 
 LAGGING, SINGLE = "phantom", "one_value_per_channel"
 # The digits have ten classes, all about as frequent.
@@ -16,10 +17,10 @@ GUESSING = math.log(10)
 MOMENTUM = "used_batch_norm_momentum"
 
 
-def _curves(evidence: Evidence) -> Data:
-    runs, history = evidence.artefacts(LAGGING)
+def _curves(evidence: Evidence, study: str = ARTEFACTS) -> Data:
+    runs, history = evidence.published(study, LAGGING)
     columns = ["run", MOMENTUM, "epoch", "train_accuracy", "validation_accuracy"]
-    return Data(history[columns], ARTEFACTS, runs)
+    return Data(history[columns], study, runs)
 
 
 def _curves_alt(table: pd.DataFrame) -> str:
@@ -31,10 +32,10 @@ def _curves_alt(table: pd.DataFrame) -> str:
     )
 
 
-def _evaluations(evidence: Evidence) -> Data:
-    runs, _ = evidence.artefacts(LAGGING)
+def _evaluations(evidence: Evidence, study: str = ARTEFACTS) -> Data:
+    runs, _ = evidence.published(study, LAGGING)
     accuracies = [f"{name}_{split}_accuracy" for name in figures.EVALUATIONS for split in ("train", "test")]
-    return Data(runs[["run", "seed", MOMENTUM, *accuracies]], ARTEFACTS, runs)
+    return Data(runs[["run", "seed", MOMENTUM, *accuracies]], study, runs)
 
 
 def _evaluations_alt(table: pd.DataFrame) -> str:
@@ -106,6 +107,25 @@ FIGURES = [
         _lag,
         drawn.lag_by_momentum,
         _lag_alt,
+    ),
+    Citable(
+        "full-network-curves",
+        "The published network, two values of batch norm's momentum",
+        "Accuracy by epoch of Inception-ResNet-v2 as published, measured as Keras's fit does, for training and "
+        "validation images, with two values of batch norm's momentum and nothing else changed. One run each.",
+        partial(_curves, study=FULL),
+        figures.accuracy_by_momentum,
+        _curves_alt,
+    ),
+    Citable(
+        "full-network-evaluations",
+        "The published network in three evaluations",
+        "Accuracy of Inception-ResNet-v2 as published, after a short training, on training and on test images, in "
+        "three evaluations. Batch norm uses its moving averages, the statistics of batches as small as in training, or "
+        "statistics recalibrated on all training images. Weights are the same in all three evaluations.",
+        partial(_evaluations, study=FULL),
+        figures.evaluations_by_momentum,
+        _evaluations_alt,
     ),
     Citable(
         "one-value",
