@@ -1,6 +1,7 @@
 """Verdicts on made-up studies whose truth is known: every word of every claim, and tables with gaps."""
 
 import dataclasses
+import textwrap
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ from smallbatch.claims.__main__ import main as command
 from smallbatch.claims.rules import Found, IntervalRule, LagRule, ProbabilityRule, RemedyRule
 from smallbatch.errors import UserError
 from smallbatch.measurements import stable_learning_rate
+from smallbatch.study import parse_study
 from tests.simulated import EXPERIMENTS, RATES, SIZES, study
 
 
@@ -240,6 +242,24 @@ def test_the_rate_is_chosen_by_validation_and_never_by_test(usual):
     )
     notes = main_row(usual, "regularization")["notes"]
     assert "tuned at 0.02 at 1, search chooses 0.005" in notes and "at 2," not in notes
+
+
+def test_the_chosen_rates_are_printed_as_an_experiment_of_a_study_file(tmp_path, monkeypatch, capsys):
+    write(study(), tmp_path / "results/made-up")
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert command(["made-up", "--tuned"]) == 0
+    text = capsys.readouterr().out
+    head = "title: Made up\ndefaults: {dataset: digits}\nexperiments:\n"
+    made = parse_study("made-up", head + textwrap.indent(text, "  "))
+    rates = {config.batch_size: config.learning_rate for config in made.runs.values()}
+    assert rates == {1: 0.005} | dict.fromkeys(SIZES[1:], 0.02)
+    assert len(made.runs) == 36
+    one_rate = study(experiments=["batch_size"])
+    write(dataclasses.replace(one_rate, runs=one_rate.runs.assign(experiments="search")), tmp_path / "results/one")
+    assert command(["one", "--tuned"]) == 2
+    assert "fewer than two learning rates" in capsys.readouterr().err
 
 
 def test_a_rate_that_not_all_seeds_have_tried_is_not_chosen(usual):

@@ -6,7 +6,7 @@ import textwrap
 
 import pandas as pd
 
-from smallbatch.claims import CLAIMS, read, verdicts
+from smallbatch.claims import CLAIMS, NotMeasured, Tables, chosen_learning_rates, read, verdicts
 from smallbatch.errors import UserError
 
 WIDTH = 110
@@ -19,12 +19,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="print the checks beside the verdicts too")
     parser.add_argument("--csv", metavar="FILE", help="also write the whole table to this file")
     parser.add_argument("--classes", type=int, default=10, help="classes of the data set (default: 10)")
+    parser.add_argument(
+        "--tuned", action="store_true", help="print the experiment `tuned` instead, at the rates that `search` chooses"
+    )
     given = parser.parse_args(arguments)
     try:
-        table = verdicts(read(f"results/{given.study}", given.classes))
-    except UserError as error:
+        tables = read(f"results/{given.study}", given.classes)
+        if given.tuned:
+            print(tuned_experiment(tables), end="")
+            return 0
+    except (UserError, NotMeasured) as error:
         print(error, file=sys.stderr)
         return 2
+    table = verdicts(tables)
     for claim in CLAIMS:
         rows = table[table["claim"] == claim.id]
         _print_claim(claim.question, rows.iloc[0])
@@ -33,6 +40,23 @@ def main(arguments: list[str] | None = None) -> int:
     if given.csv:
         table.to_csv(given.csv, index=False)
     return 0
+
+
+def tuned_experiment(tables: Tables) -> str:
+    """Return the experiment `tuned` for a study file: each batch size at the rate that validation images choose.
+
+    Raises `NotMeasured` where `search` offers no choice.
+    """
+    chosen = chosen_learning_rates(tables).sort_values("batch_size", ascending=False)
+    if (chosen["n_rates"] < 2).any():
+        sizes = ", ".join(f"{size:g}" for size in chosen.loc[chosen["n_rates"] < 2, "batch_size"])
+        raise NotMeasured(f"search offers no choice yet: fewer than two learning rates at batch size {sizes}")
+    head = ["tuned:", "  title: Each batch size at its own best learning rate", "  grid:", "    setting:"]
+    rows = [
+        f"      - {{batch_size: {row.batch_size:g}, learning_rate: {row.learning_rate:g}}}"
+        for row in chosen.itertuples()
+    ]
+    return "\n".join([*head, *rows, "    seed: [0, 1, 2, 3, 4, 5]"]) + "\n"
 
 
 def _print_claim(question: str, row: pd.Series) -> None:

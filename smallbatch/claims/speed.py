@@ -91,7 +91,7 @@ def chosen_learning_rates(tables: Tables) -> pd.DataFrame:
     Chosen is the rate with the highest mean accuracy of the recalibrated evaluation over seeds, and of equals the
     smallest. Only rates that all seeds of a batch size have tried take part; a diverged run without an accuracy counts
     as guessing. Columns `batch_size`, `learning_rate` (as used, after scaling), `validation_error` (points), `at_edge`
-    (the smallest or largest rate tried, so that a wider grid might find a better one) and `n_seeds`.
+    (the smallest or largest rate tried, so that a wider grid might find a better one), `n_seeds` and `n_rates`.
 
     Raises `NotMeasured` where there is no such experiment.
     """
@@ -100,8 +100,9 @@ def chosen_learning_rates(tables: Tables) -> pd.DataFrame:
         means = errors.mean()
         best = means.idxmin()
         at_edge = best in (means.index.min(), means.index.max())
-        rows.append([batch_size, best, means[best], at_edge, len(errors)])
-    return pd.DataFrame(rows, columns=["batch_size", "learning_rate", "validation_error", "at_edge", "n_seeds"])
+        rows.append([batch_size, best, means[best], at_edge, *errors.shape])
+    columns = ["batch_size", "learning_rate", "validation_error", "at_edge", "n_seeds", "n_rates"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def remarks_on_tuning(tables: Tables) -> list[str]:
