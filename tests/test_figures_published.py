@@ -29,12 +29,14 @@ def packet(slug, study="no such study"):
 
 @pytest.mark.parametrize("slug", FIGURES)
 def test_a_figure_is_drawn_from_its_csv_alone_and_told_in_numbers(slug):
+    if slug.startswith("full-network") and not in_project("results/full/runs.csv").is_file():
+        pytest.skip("the runs of the published network are not published yet")
     data, table = packet(slug)
     figure = FIGURES[slug].draw(table)
     assert all(axis.lines or axis.collections for axis in figure.axes)
     alt = FIGURES[slug].alt(table)
     assert sum(letter.isdigit() for letter in alt) > 10 and "nan" not in alt
-    assert data.study in ("artefacts", "laptop", "bench")
+    assert data.study in ("artefacts", "bench", "full", "laptop")
 
 
 def test_accuracies_by_momentum_are_those_of_the_records():
