@@ -93,7 +93,7 @@ def test_numbers_of_the_artefacts_are_those_of_the_published_records(built, brow
     recalibrated = f"{high['recalibrated_train_accuracy']:.1f} % and {high['recalibrated_test_accuracy']:.1f} %"
     assert f"the weights untouched, it is {recalibrated}" in text
     assert f"moving averages give {low['moving_train_accuracy']:.1f} % and {low['moving_test_accuracy']:.1f} %" in text
-    assert page.locator("article img").count() == 4
+    assert page.locator("article img").count() == 6
     page.close()
 
 
