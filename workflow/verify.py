@@ -18,17 +18,16 @@ from smallbatch.config import RunConfig
 from smallbatch.errors import UserError, require
 from smallbatch.execute import notebook_parameters
 from smallbatch.notebooks import RETRAIN
+from smallbatch.overview import Overview
 from smallbatch.paths import in_project
 from smallbatch.results import notebook_of, read_record
-from smallbatch.study import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def published(study: str) -> dict[str, dict]:
     """Return the records of a study's training runs by name."""
-    records = {run: read_record(load_study(study).folder / "runs" / run) for run in load_study(study).runs}
-    return {run: record for run, record in records.items() if record and notebook_of(record) == RETRAIN}
+    return {run: record for run, record in Overview(study).records.items() if notebook_of(record) == RETRAIN}
 
 
 def rerun(record: dict, folder: Path) -> dict:

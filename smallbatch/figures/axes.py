@@ -32,3 +32,12 @@ def dots(axis: Axes, x: pd.Series, y: pd.Series, hollow: pd.Series, colour, mark
         rows = hollow.to_numpy(bool) == is_hollow
         if rows.any():
             axis.scatter(x[rows], y[rows], facecolor="none" if is_hollow else [colour], **look)
+
+
+def join_means(
+    axis: Axes, x: pd.Series, y: pd.Series, colour, marker: str, label: str, width: float = 1.5
+) -> pd.Series:
+    """Draw a line through the means of `y` at each value of `x`; return the means by that value."""
+    mean = y.groupby(x).mean()
+    axis.plot(mean.index, mean, color=colour, marker=marker, markersize=4, linewidth=width, label=label)
+    return mean

@@ -31,8 +31,7 @@ def channels(table: pd.DataFrame) -> plt.Figure:
         own = runs[~runs["shared"]]
         x = axes.shifted(own["size"], place, len(arms), 0.11)
         axes.dots(axis, x, own["test_error"], own["outcome"] == "diverged", colour, marker)
-        mean = runs.groupby("size")["test_error"].mean()
-        axis.plot(mean.index, mean, color=colour, marker=marker, markersize=4, linewidth=1.5, label=label)
+        axes.join_means(axis, runs["size"], runs["test_error"], colour, marker, label)
     axis.set(xlabel="Size of what the arm makes small (images)", ylabel="Test error (%)")
     axes.label_batch_sizes(axis, table["size"])
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, fontsize=10)

@@ -68,8 +68,7 @@ def mean_gradient_direction(table: pd.DataFrame) -> plt.Figure:
         marker = MARKERS[k % len(MARKERS)]
         x = axes.shifted(rows["batch_size"], k, len(epochs), 0.1)
         axis.scatter(x, rows["cosine"], color=[colour], marker=marker, s=24, alpha=0.65, zorder=3)
-        mean = rows.groupby("batch_size")["cosine"].mean()
-        axis.plot(mean.index, mean, color=colour, marker=marker, markersize=4, linewidth=1.2, label=f"{epoch}")
+        axes.join_means(axis, rows["batch_size"], rows["cosine"], colour, marker, f"{epoch}", width=1.2)
     axis.axhline(0, color="0.4", linewidth=1)
     axis.set(xlabel="Batch size (images)", ylabel="Cosine with the mean gradient\nat the largest batch size")
     axes.label_batch_sizes(axis, table["batch_size"])

@@ -28,8 +28,7 @@ def learning_rate_policies(table: pd.DataFrame) -> plt.Figure:
         runs = table[table["policy"] == name]
         x = axes.shifted(runs["batch_size"], place, len(policies), 0.11)
         axes.dots(axis, x, runs["test_error"], runs["outcome"] == "diverged", colour, marker)
-        mean = runs.groupby("batch_size")["test_error"].mean()
-        axis.plot(mean.index, mean, color=colour, marker=marker, markersize=4, linewidth=1.5, label=label)
+        axes.join_means(axis, runs["batch_size"], runs["test_error"], colour, marker, label)
     axis.set(xlabel="Batch size (images per step)", ylabel="Test error, recalibrated (%)")
     axes.label_batch_sizes(axis, table["batch_size"])
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=10)
@@ -50,8 +49,9 @@ def search_validation_error(table: pd.DataFrame) -> plt.Figure:
         marker = MARKERS[place % len(MARKERS)]
         x = axes.shifted(runs["learning_rate"], place, len(sizes), 0.09)
         axes.dots(axis, x, runs["validation_error"], runs["outcome"] == "diverged", colour, marker, size=18)
-        mean = runs.groupby("learning_rate")["validation_error"].mean()
-        axis.plot(mean.index, mean, color=colour, marker=marker, markersize=4, linewidth=1.3, label=f"{size}")
+        mean = axes.join_means(
+            axis, runs["learning_rate"], runs["validation_error"], colour, marker, f"{size}", width=1.3
+        )
         chosen = runs.loc[runs["chosen"], "learning_rate"].unique()
         look = {"marker": "o", "s": 130, "facecolor": "none", "edgecolor": CHOSEN, "linewidth": 1.6, "zorder": 4}
         axis.scatter(chosen, mean[chosen], **look)
