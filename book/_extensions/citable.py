@@ -42,6 +42,20 @@ redraw("{slug}", "{slug}.csv")
 """
 
 
+def packet_path(directive: SphinxDirective, slug: str) -> Path:
+    """Return where the facts of a figure stand; its table lies beside them."""
+    return Path(directive.env.srcdir) / DRAWN / f"{slug}.json"
+
+
+def read_packet(directive: SphinxDirective, slug: str) -> dict:
+    """Return the facts of a figure, and let the page depend on them; an error where there is no such figure."""
+    path = packet_path(directive, slug)
+    if not path.is_file():
+        raise directive.error(f"There is no figure {slug!r}; see smallbatch/figures/catalogue.")
+    directive.env.note_dependency(str(path))
+    return json.loads(path.read_text())
+
+
 class CitableFigure(SphinxDirective):
     """Shows the packet of one figure."""
 
@@ -49,12 +63,7 @@ class CitableFigure(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the figure and its box."""
-        slug = self.arguments[0]
-        path = Path(self.env.srcdir) / DRAWN / f"{slug}.json"
-        if not path.is_file():
-            raise self.error(f"There is no figure {slug!r}; see smallbatch/figures/catalogue.")
-        self.env.note_dependency(str(path))
-        facts = json.loads(path.read_text())
+        facts = read_packet(self, self.arguments[0])
         if "missing" in facts:
             return [self._figure(facts, self._note(facts), f"{facts['title']}. {facts['caption']}")]
         shown = self._figure(facts, self._picture(facts), f"{facts['caption']} {facts['evidence']}")

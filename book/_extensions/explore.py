@@ -6,10 +6,9 @@ hidden, and the picture of the same packet, which the page shows by `citable`, i
 
 import html
 import json
-from pathlib import Path
 
 import pandas as pd
-from citable import DRAWN
+from citable import packet_path, read_packet
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
@@ -46,13 +45,9 @@ class Explore(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the element, or nothing where the packet has no data."""
         slug = self.arguments[0]
-        path = Path(self.env.srcdir) / DRAWN / f"{slug}.json"
-        if not path.is_file():
-            raise self.error(f"There is no figure {slug!r}; see smallbatch/figures/catalogue.")
-        self.env.note_dependency(str(path))
-        if "missing" in json.loads(path.read_text()):
+        if "missing" in read_packet(self, slug):
             return []
-        data = series(pd.read_csv(path.with_suffix(".csv")))
+        data = series(pd.read_csv(packet_path(self, slug).with_suffix(".csv")))
         text = FRAME.format(
             slug=slug,
             last=len(data["batch_sizes"]) - 1,
