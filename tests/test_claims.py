@@ -7,9 +7,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from smallbatch import claims, learning_rates
 from smallbatch.claims.__main__ import main as command
+from smallbatch.claims.remedies import best_together
 from smallbatch.claims.rules import Found, IntervalRule, LagRule, ProbabilityRule, RemedyRule
 from smallbatch.errors import UserError
 from smallbatch.measurements import stable_learning_rate
@@ -365,6 +367,42 @@ def test_six_seeds_report_what_holm_keeps_them_from_finding():
     assert "(unadjusted 0.031)" in row["notes"]
     helps = check_row(study(remedy=(-3, 0.5), seeds=range(10)), "remedies", "weight_decay = 0.0005, recalibrated")
     assert helps["verdict"] == SUPPORTED and helps["p_holm"] < 0.05
+
+
+def test_the_best_remedies_are_combined_by_validation_and_never_by_test(usual):
+    # Weight decay takes 3 points away, the lag of momentum 0.99 adds 4; neither dropout nor flipping does anything.
+    tables = study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",))
+    chosen = best_together(tables)
+    assert chosen.keys() == {"batch_norm_momentum", "weight_decay"} and chosen["weight_decay"] == "0.0005"
+    assert chosen["batch_norm_momentum"] in ("0.9", "scaled")  # one of two that change the same parameter
+    tests = [name for name in tables.runs if "_test_accuracy" in name]
+    other = tables.runs.assign(**{name: 1 - tables.runs[name] for name in tests})
+    assert best_together(dataclasses.replace(tables, runs=other)) == chosen
+    with pytest.raises(claims.NotMeasured, match="fewer than two remedies"):
+        best_together(study(remedy=(-3, 0.5), experiments=("remedies",)))
+
+
+def test_a_combination_is_no_remedy_to_combine_and_no_dropout_alone():
+    tables = study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",))
+    runs = tables.runs
+    plain = (runs["weight_decay"] == 0) & (runs["dropout_between_batch_norms"] > 0)
+    both = runs[plain].assign(run=lambda rows: rows["run"] + "-both", weight_decay=0.0005)
+    for name in both.columns[both.columns.str.endswith("_accuracy")]:
+        both[name] += 0.2
+    together = dataclasses.replace(tables, runs=pd.concat([runs, both]))
+    assert best_together(together) == best_together(tables)
+    table = claims.verdicts(together)
+    name = "dropout_between_batch_norms = 0.1, weight_decay = 0.0005"
+    assert f"{name}, moving" in table["check"].tolist()
+    assert (table["check"] == f"{name}, moving").sum() == 1  # among the remedies; `dropout` asks about dropout alone
+
+
+def test_the_combination_is_printed_as_a_row_of_a_study_file(tmp_path, monkeypatch, capsys):
+    write(study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",)), tmp_path / "results/made-up")
+    monkeypatch.chdir(tmp_path)
+    assert command(["made-up", "--together"]) == 0
+    (row,) = yaml.safe_load(capsys.readouterr().out)
+    assert row["weight_decay"] == 0.0005 and row["batch_norm_momentum"] in (0.9, "scaled")
 
 
 def test_a_small_effect_is_called_small():

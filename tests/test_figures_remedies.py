@@ -141,6 +141,9 @@ def test_remedies_are_named_as_they_change_the_parameters():
     assert drawn.in_words("batch_size = 10") == "batch size 10"
     assert drawn.in_words("normalization = ghost, ghost_batch_size = 8") == "ghost batches\nof 8 images"
     assert drawn.in_words("dropout_between_batch_norms = 0.1") == "dropout between\nbatch norms 0.1"
+    assert drawn.in_words("dropout = 0.2, weight_decay = 0.1") == "dropout 0.2 + weight decay\n0.1"
+    both = drawn.in_words("normalization = ghost, ghost_batch_size = 8, dropout = 0.2").replace("\n", " ")
+    assert both == "ghost batches of 8 images + dropout 0.2"
     assert drawn.in_words(RECALIBRATION) == "recalibrate\nmoving averages"
 
 

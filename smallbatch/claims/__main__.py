@@ -7,6 +7,7 @@ import textwrap
 import pandas as pd
 
 from smallbatch.claims import CLAIMS, NotMeasured, Tables, chosen_learning_rates, read, verdicts
+from smallbatch.claims.remedies import best_together
 from smallbatch.errors import UserError
 
 WIDTH = 110
@@ -19,14 +20,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="print the checks beside the verdicts too")
     parser.add_argument("--csv", metavar="FILE", help="also write the whole table to this file")
     parser.add_argument("--classes", type=int, default=10, help="classes of the data set (default: 10)")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--tuned", action="store_true", help="print the experiment `tuned` instead, at the rates that `search` chooses"
+    )
+    instead.add_argument(
+        "--together", action="store_true", help="print the best remedies together instead, as a row of `remedies`"
     )
     given = parser.parse_args(arguments)
     try:
         tables = read(f"results/{given.study}", given.classes)
         if given.tuned:
             print(tuned_experiment(tables), end="")
+            return 0
+        if given.together:
+            print(remedies_together(tables), end="")
             return 0
     except (UserError, NotMeasured) as error:
         print(error, file=sys.stderr)
@@ -57,6 +65,15 @@ def tuned_experiment(tables: Tables) -> str:
         for row in chosen.itertuples()
     ]
     return "\n".join([*head, *rows, "    seed: [0, 1, 2, 3, 4, 5]"]) + "\n"
+
+
+def remedies_together(tables: Tables) -> str:
+    """Return the best remedies together as a row of experiment `remedies` in a study file.
+
+    Raises `NotMeasured` where fewer than two are worth combining.
+    """
+    changed = ", ".join(f"{name}: {value}" for name, value in best_together(tables).items())
+    return f"- {{{changed}}}\n"
 
 
 def _print_claim(question: str, row: pd.Series) -> None:

@@ -18,7 +18,7 @@ from smallbatch.claims.measures import (
     slope,
     slope_at_matched_loss,
 )
-from smallbatch.claims.remedies import PLAIN, against_plain, find_remedies
+from smallbatch.claims.remedies import PLAIN, against_plain, find_remedies, is_combination
 from smallbatch.claims.rules import AnyRule, Found, IntervalRule, LagRule, ProbabilityRule, RemedyRule
 from smallbatch.claims.tables import NotMeasured, Tables, cells_across
 
@@ -215,7 +215,8 @@ def _dropout(tables: Tables) -> list[Check]:
         *_other_evaluations(lambda evaluation: _remedy(DROPOUT, evaluation), LOWER),
     ]
     try:
-        between = [name for name in find_remedies(tables).runs if name.startswith(DROPOUT_BETWEEN)]
+        names = find_remedies(tables).runs.columns
+        between = [name for name in names if name.startswith(DROPOUT_BETWEEN) and not is_combination(name, names)]
     except NotMeasured:
         between = []
     for name in between or [DROPOUT_BETWEEN]:
@@ -377,8 +378,8 @@ CLAIMS = (
         "remedies",
         f"What lowers the test error at batch size {LARGE}?",
         f"at least one of the remedies lowers the test error at batch size {LARGE}, as it is usually evaluated",
-        f"test error with each remedy alone minus {PLAIN} training, paired by seed; experiment remedies; moving "
-        "evaluation, and recalibrated beside it",
+        f"test error with each remedy alone, and with the best together, minus {PLAIN} training, paired by seed; "
+        "experiment remedies; moving evaluation, and recalibrated beside it",
         _remedies,
         f"{AnyRule().words()}. For each: {REMEDY.words()}",
     ),

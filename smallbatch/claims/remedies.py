@@ -1,5 +1,7 @@
-"""What is measured for the claims about remedies: each alone at batch size 32, beside plain training at 32."""
+"""What is measured for the claims about remedies at batch size 32, each alone and the best together, beside plain
+training, and which remedies are the best."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +17,8 @@ PLAIN = "plain"
 RECALIBRATION = "recalibrate the moving averages"
 # Parameters that make no difference to what is learned, or are paired.
 NOT_A_REMEDY = ("seed", "threads", "data_folder", "record_folder")
+# Points of validation error; what is less counts as nothing in the rules too.
+WORTH_COMBINING = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,16 @@ class Remedies:
         compared = paired_differences(self.errors(tables, evaluation), PLAIN, margin).sort_values("difference")
         return {name: self._found(tables, name, row, len(compared)) for name, row in compared.iterrows()}
 
-    def errors(self, tables: Tables, evaluation: str) -> pd.DataFrame:
-        """Return test errors (points) of the seeds that have a plain run, by remedy; gaps are NaN."""
-        errors = pd.DataFrame({name: self._errors(tables, name, evaluation) for name in self.runs})
+    def errors(self, tables: Tables, evaluation: str, split: str = "test") -> pd.DataFrame:
+        """Return errors (points) of the seeds that have a plain run, by remedy; gaps are NaN."""
+        errors = pd.DataFrame({name: self._errors(tables, name, evaluation, split) for name in self.runs})
         if evaluation == "moving":
-            errors[RECALIBRATION] = self._errors(tables, PLAIN, "recalibrated")
+            errors[RECALIBRATION] = self._errors(tables, PLAIN, "recalibrated", split)
         return errors[errors[PLAIN].notna()].dropna(axis="columns", how="all")
 
-    def _errors(self, tables: Tables, name: str, evaluation: str) -> pd.Series:
+    def _errors(self, tables: Tables, name: str, evaluation: str, split: str) -> pd.Series:
         names = self.runs[[name]].dropna()
-        return pd.Series(errors_of(tables, _cells(names), evaluation)[:, 0], index=names.index)
+        return pd.Series(errors_of(tables, _cells(names), evaluation, split)[:, 0], index=names.index)
 
     def _found(self, tables: Tables, name: str, row: pd.Series, n_compared: int) -> Found:
         both = self.runs[[PLAIN] if name == RECALIBRATION else [PLAIN, name]].dropna()
@@ -68,6 +72,41 @@ def _holm_note(n: int, n_compared: int) -> list[str]:
     return [f"with {n} seeds and {n_compared} remedies, the smallest p can be {smallest:.2g} after Holm"]
 
 
+def best_together(tables: Tables) -> dict[str, str]:
+    """Return the parameters of the remedies that are worth combining, values as text: the best of each parameter.
+
+    Worth combining is a remedy at batch size 32 whose validation error, with the moving averages, is below that of
+    plain training by more than `WORTH_COMBINING` points, averaged over seeds. The test images have no say. Of those
+    that change the same parameter the best is taken. Raises `NotMeasured` where that leaves fewer than two.
+    """
+    remedies = find_remedies(tables)
+    errors = remedies.errors(tables, "moving", "validation").drop(columns=RECALIBRATION)
+    gains = errors.rsub(errors[PLAIN], axis="index").mean().drop(PLAIN).sort_values(ascending=False)
+    chosen: list[dict[str, str]] = []
+    for name in gains.index[gains > WORTH_COMBINING]:
+        changed = changes(name)
+        taken = {parameter for other in chosen for parameter in other}
+        if not is_combination(name, gains.index) and not changed.keys() & {"batch_size", *taken}:
+            chosen.append(changed)
+    if len(chosen) < 2:
+        raise NotMeasured(
+            f"fewer than two remedies lower the validation error by more than {WORTH_COMBINING:g} points: nothing to "
+            "combine"
+        )
+    return {name: value for changed in chosen for name, value in changed.items()}
+
+
+def changes(name: str) -> dict[str, str]:
+    """Return the parameters that a remedy changes, by its name, with their values as text."""
+    return dict(each.split(" = ") for each in name.split(", ") if " = " in each)
+
+
+def is_combination(name: str, names: Iterable[str]) -> bool:
+    """Whether a remedy contains another one of `names`, all that it changes and more."""
+    own = changes(name).items()
+    return any(changes(other) and changes(other).items() < own for other in names)
+
+
 @lru_cache(maxsize=8)
 def against_plain(tables: Tables, evaluation: str, margin: float) -> dict[str, Found]:
     """Return `Remedies.against_plain` of these tables, which several checks ask for."""
@@ -77,8 +116,8 @@ def against_plain(tables: Tables, evaluation: str, margin: float) -> dict[str, F
 def find_remedies(tables: Tables) -> Remedies:
     """Return the runs of experiment `remedies` by seed and remedy.
 
-    Each remedy changes one thing, so plain is what most runs at batch size 32 have in each parameter. A remedy is named
-    by the parameters in which it differs from that. Raises `NotMeasured` where plain runs are missing.
+    All but a combination change one thing, so plain is what most runs at batch size 32 have in each parameter. A remedy
+    is named by the parameters in which it differs from that. Raises `NotMeasured` where plain runs are missing.
     """
     rows = runs_of(tables, "remedies")
     columns = [name for name in RunConfig.model_fields if name in rows and name not in NOT_A_REMEDY]

@@ -1,4 +1,6 @@
-"""Figures of what was tried at batch size 32: memories of the moving averages, fewer epochs, and each remedy alone."""
+"""Figures of what was tried at batch size 32: memories of the moving averages, fewer epochs, and the remedies."""
+
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -174,10 +176,19 @@ def remedies(table: pd.DataFrame) -> plt.Figure:
 
 def in_words(remedy: str) -> str:
     """Return the name of a remedy, which is what it changes in the parameters, as a figure shows it."""
-    if "ghost_batch_size" in remedy:
-        size = remedy.rpartition(" = ")[2]
-        return f"ghost batches\nof {size} images"
-    text = remedy.replace("_", " ").replace(" = ", " ").replace("recalibrate the", "recalibrate")
+    # Ghost batches say already what normalizes.
+    parts = [_one_in_words(part) for part in remedy.split(", ") if part != "normalization = ghost"]
+    return _in_two_lines(parts[0]) if len(parts) == 1 else textwrap.fill(" + ".join(parts), 26)
+
+
+def _one_in_words(change: str) -> str:
+    name, _, value = change.partition(" = ")
+    if name == "ghost_batch_size":
+        return f"ghost batches of {value} images"
+    return f"{name} {value}".strip().replace("_", " ").replace("recalibrate the", "recalibrate")
+
+
+def _in_two_lines(text: str) -> str:
     if len(text) <= 18:
         return text
     half = min((k for k, letter in enumerate(text) if letter == " "), key=lambda k: abs(k - len(text) / 2))

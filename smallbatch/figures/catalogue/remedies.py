@@ -173,10 +173,11 @@ FIGURES = [
     ),
     Citable(
         "remedies",
-        "Remedies at batch size 32, each alone",
-        "Test error with each remedy minus that of plain training at batch size 32, paired by seed, with the moving "
-        "averages and with recalibrated statistics. Small dots are seeds, large ones their means with 95 % bootstrap "
-        "intervals (none below three seeds). The best is on top, as the moving averages evaluate it.",
+        "Remedies at batch size 32",
+        "Test error with each remedy, alone or (joined by plus signs) together, minus that of plain training at batch "
+        "size 32, paired by seed, with the moving averages and with recalibrated statistics. Small dots are seeds, "
+        "large ones their means with 95 % bootstrap intervals (none below three seeds). The best is on top, as the "
+        "moving averages evaluate it.",
         _differences,
         drawn.remedies,
         _differences_alt,
