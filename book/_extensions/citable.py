@@ -18,6 +18,8 @@ from sphinx.util.docutils import SphinxDirective
 DRAWN = "book/_drawn/figures"
 KINDS = {"png": "PNG (300 dpi)", "svg": "SVG", "pdf": "PDF", "csv": "CSV (its data)", "json": "JSON (its facts)"}
 RUNS = "book/runs"
+# A picture wider than this many inches would have letters too small to read on a phone: there it scrolls instead.
+WIDE = 8
 BOX = """
 `````{{dropdown}} Download, cite, reuse: figure {slug}
 :class-container: figure-box
@@ -65,14 +67,15 @@ class CitableFigure(SphinxDirective):
         """Return the figure and its box."""
         facts = read_packet(self, self.arguments[0])
         if "missing" in facts:
-            return [self._figure(facts, self._note(facts), f"{facts['title']}. {facts['caption']}")]
-        shown = self._figure(facts, self._picture(facts), f"{facts['caption']} {facts['evidence']}")
+            return [self._figure(facts, self._note(facts), f"{facts['title']}. {facts['caption']}", ["citable"])]
+        classes = ["citable", "wide"] if facts["inches"][0] > WIDE else ["citable"]
+        shown = self._figure(facts, self._picture(facts), f"{facts['caption']} {facts['evidence']}", classes)
         # Whoever reads on paper has nothing to unfold. The box is left out when written, not when read: all builders
         # then share what was read.
         return [shown, addnodes.only("", *self._box(facts), expr="not singlehtml")]
 
-    def _figure(self, facts: dict, shown: nodes.Element, text: str) -> nodes.figure:
-        figure = nodes.figure("", shown, nodes.caption(text, text), classes=["citable"], align="default")
+    def _figure(self, facts: dict, shown: nodes.Element, text: str, classes: list[str]) -> nodes.figure:
+        figure = nodes.figure("", shown, nodes.caption(text, text), classes=classes, align="default")
         names = [f"fig-{slug}" for slug in (facts["slug"], *facts["formerly"])]
         figure["names"] = names
         self.state.document.note_explicit_target(figure, figure)

@@ -73,6 +73,7 @@ def write_packet(figure: Citable, evidence: Evidence, folder: Path) -> dict:
         "study": data.study,
         "alt": figure.alt(table),
         "evidence": data.sentence(),
+        "inches": drawn.get_size_inches().round(2).tolist(),
         "runs": sorted(data.runs["run"].unique()) if "run" in data.runs else [],
         "experiments": _experiments(data.runs),
     }
