@@ -28,6 +28,17 @@ def test_a_page_has_no_broken_image_and_fits_the_window(built, browser, name, wi
     page.close()
 
 
+def test_a_wide_figure_scrolls_on_a_phone_and_keeps_its_letters_readable(built, browser):
+    page = open_page(browser, built.folder / "_build/html", "speed", width=390)
+    sizes = page.evaluate("[...document.querySelectorAll('figure.citable img')].map(i => [i.naturalWidth, i.width])")
+    # SVGs of 72 points an inch are 96 pixels an inch wide; letters of 10 points then have this size in pixels.
+    letters = [10 * shown * 96 / natural / 72 for natural, shown in sizes]
+    assert len(letters) >= 2 and min(letters) > 6
+    wide = page.locator("figure.citable.wide > a").first
+    assert wide.evaluate("a => a.scrollWidth > a.clientWidth + 100")
+    page.close()
+
+
 class Links(HTMLParser):
     """Collects the addresses and anchors of a page."""
 
