@@ -39,6 +39,7 @@ def check_row(tables, claim, check):
 
 
 SUPPORTED, CONTRADICTED, NOT_DECIDED = "supported", "contradicted", "not decided"
+NOT_MEASURED = "not measured"
 LONG = 0.9997
 WORDS = [
     ("regularization", SUPPORTED, {"sgd": (1.0, 0.2)}),
@@ -261,6 +262,8 @@ def test_the_chosen_rates_are_printed_as_an_experiment_of_a_study_file(tmp_path,
     one_rate = study(experiments=["batch_size"])
     write(dataclasses.replace(one_rate, runs=one_rate.runs.assign(experiments="search")), tmp_path / "results/one")
     assert command(["one", "--tuned"]) == 2
+    row = check_row(claims.read("results/one"), "stability", "rate chosen on validation images")
+    assert row["verdict"] == NOT_MEASURED and "one learning rate only" in row["notes"]
     assert "fewer than two learning rates" in capsys.readouterr().err
 
 

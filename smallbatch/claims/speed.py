@@ -140,6 +140,8 @@ def chosen_rate(tables: Tables) -> Found:
     errors = _search_errors(tables)
     if not {SMALL, LARGE} <= set(errors):
         raise NotMeasured(f"experiment search lacks batch size {SMALL} or {LARGE}")
+    if min(errors[SMALL].shape[1], errors[LARGE].shape[1]) < 2:
+        raise NotMeasured(f"experiment search has one learning rate only at batch size {SMALL} or {LARGE}")
     rates = {size: errors[size].idxmin(axis="columns") for size in (SMALL, LARGE)}
     ratios = np.log2(rates[SMALL] / rates[LARGE]).dropna()
     estimate = mean_over_seeds(ratios)
