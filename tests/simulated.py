@@ -50,6 +50,7 @@ EXPERIMENTS = {
         for size in (10, 32)
         for memory in (0.9, 0.99, 0.9997, "scaled")
     ],
+    "momentum_lag_as_asked": [{**BASE, "batch_size": size, "batch_norm_momentum": 0.9953} for size in (10, 32)],
     "remedies": [BASE | change for change in ONE_CHANGE],
     "duration": [
         {**BASE, "epochs": 60, "batch_size": size, "early_stopping_patience": patience}

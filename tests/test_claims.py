@@ -93,7 +93,7 @@ def test_every_claim_can_get_every_verdict(claim, verdict, truth):
 
 @pytest.fixture(scope="module")
 def usual():
-    return study(sgd=(0.5, 0.1), norm=(-0.3, 0.1), lag={LONG: (30, 5), 0.99: (4, 1)})
+    return study(sgd=(0.5, 0.1), norm=(-0.3, 0.1), lag={LONG: (30, 5), 0.99: (4, 1), 0.9953: (12, 2)})
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,12 @@ def test_numbers_are_those_of_the_truth(table):
     assert rows["decay-lag", "main"] == pytest.approx(30)
     assert rows["decay-lag", "less at 10"] == pytest.approx(15)
     assert rows["decay-lag", "batch size 10, momentum 0.99"] == pytest.approx(2)
+    as_asked = [rows["decay-lag", f"batch size {size}, memory as asked"] for size in (32, 10)]
+    assert as_asked == pytest.approx([12, 6])
+    assert rows["decay-lag", "less at 10, memory as asked"] == pytest.approx(6)
+    assert rows["batch-32-worse", "moving evaluation, memory as asked"] - rows[
+        "batch-32-worse", "main"
+    ] == pytest.approx(6, abs=0.1)
     assert rows["batch-32-worse", "main"] == pytest.approx(0.2 * np.log2(3.2), abs=0.05)
     assert rows["batch-32-worse", "moving evaluation"] - rows["batch-32-worse", "main"] == pytest.approx(2)
     assert rows["batch-32-worse", "the part that recalibration takes away"] == pytest.approx(2)
@@ -169,6 +175,7 @@ def test_a_missing_experiment_is_not_measured_and_leaves_the_other_claims_alone(
     rows = mains(dataclasses.replace(usual, runs=runs))
     needed = {"tuned": [], "linear_scaling": [], "fixed_steps": [], "search": [], "ghost": [], "group_norm": [],
               "batch_size": ["runtime"], "masked_loss": ["noise"], "momentum_lag": ["decay-lag", "batch-32-worse"],
+              "momentum_lag_as_asked": [],
               "remedies": ["dropout", "remedies"], "duration": ["sixty-epochs"]}  # fmt: skip
     not_measured = rows[rows["verdict"] == "not measured"]
     assert not_measured.index.tolist() == needed[missing]

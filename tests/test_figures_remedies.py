@@ -72,15 +72,15 @@ def test_the_weight_is_drawn_for_both_batch_sizes_and_told_in_words(evidence):
 
 def test_every_run_of_every_momentum_is_a_dot_in_both_evaluations(evidence):
     table = table_of("momentum-lag", evidence)
-    assert len(table) == 2 * 2 * 4 * 6  # evaluations, batch sizes, momenta, seeds
+    assert len(table) == 2 * 2 * 5 * 6  # evaluations, batch sizes, momenta, seeds
     figure = drawn.momentum_lag(table)
     for axis, size in zip(figure.axes, (10, 32), strict=True):
         rows = table[table["batch_size"] == size]
-        assert [label.get_text() for label in axis.get_xticklabels()] == ["0.9", "0.99", "0.9997", "scaled"]
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["0.9", "0.99", "0.9953", "0.9997", "scaled"]
         np.testing.assert_allclose(np.sort(dots(axis)[:, 1]), np.sort(rows["test_error"]))
         # Above 0.9997 the moving averages cost 30 points at 32 and half of that at 10.
         place = dots(axis)[:, 0]
-        moving, recalibrated = (dots(axis)[np.isclose(place, 2 + shift), 1].mean() for shift in (-0.16, 0.16))
+        moving, recalibrated = (dots(axis)[np.isclose(place, 3 + shift), 1].mean() for shift in (-0.16, 0.16))
         assert moving - recalibrated == pytest.approx(30 if size == 32 else 15, abs=0.2)
     rows = table[(table["batch_size"] == 32) & (table["evaluation"] == "moving") & (table["momentum"] == "0.9997")]
     assert f"0.9997: {rows['test_error'].mean():.1f} %" in FIGURES["momentum-lag"].alt(table)
@@ -98,7 +98,7 @@ def test_momenta_may_all_be_numbers_and_a_diverged_run_is_hollow(evidence):
     assert (table.loc[table["outcome"] == "diverged", "test_error"] == 90).all()  # guessing among ten
     place = [10, 32].index(runs.loc[first, "batch_size"])
     axis = drawn.momentum_lag(table).axes[place]
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["0.9", "0.99", "0.9997"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["0.9", "0.99", "0.9953", "0.9997"]
     hollow = [c for c in axis.collections if isinstance(c, PathCollection) and not len(c.get_facecolor())]
     assert [list(c.get_offsets()[:, 1]) for c in hollow] == [[90], [90]]
 
