@@ -379,7 +379,7 @@ def test_six_seeds_report_what_holm_keeps_them_from_finding():
     assert helps["verdict"] == SUPPORTED and helps["p_holm"] < 0.05
 
 
-def test_the_best_remedies_are_combined_by_validation_and_never_by_test(usual):
+def test_the_best_remedies_are_combined_by_validation_and_never_by_test():
     # Weight decay takes 3 points away, the lag of momentum 0.99 adds 4; neither dropout nor flipping does anything.
     tables = study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",))
     chosen = best_together(tables)
