@@ -165,7 +165,7 @@ def remedies(table: pd.DataFrame) -> plt.Figure:
         look = {"marker": marker, "markersize": 8, "markeredgecolor": "0.1", "capsize": 3, "zorder": 4}
         bars = np.nan_to_num(spread)
         axis.errorbar(shown["difference"], y[means], xerr=bars, color=colour, linestyle="", label=name, **look)
-    axis.set_yticks(range(len(names)), [in_words(name) for name in names])
+    axis.set_yticks(range(len(names)), [label(name) for name in names])
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     axis.set(xlabel="Test error minus that of plain training (points)\nleft of zero: the remedy helps")
@@ -175,10 +175,16 @@ def remedies(table: pd.DataFrame) -> plt.Figure:
 
 
 def in_words(remedy: str) -> str:
-    """Return the name of a remedy, which is what it changes in the parameters, as a figure shows it."""
+    """Return the name of a remedy, which is what it changes in the parameters, as a text shows it."""
     # Ghost batches say already what normalizes.
     parts = [_one_in_words(part) for part in remedy.split(", ") if part != "normalization = ghost"]
-    return _in_two_lines(parts[0]) if len(parts) == 1 else textwrap.fill(" + ".join(parts), 26)
+    return " + ".join(parts)
+
+
+def label(remedy: str) -> str:
+    """Return `in_words(remedy)` in lines short enough for the axis of a figure."""
+    text = in_words(remedy)
+    return textwrap.fill(text, 26) if " + " in text else _in_two_lines(text)
 
 
 def _one_in_words(change: str) -> str:

@@ -139,7 +139,7 @@ def _differences(evidence: Evidence) -> Data:
 
 def _differences_alt(table: pd.DataFrame) -> str:
     means = table[table["kind"] == "mean"]
-    named = means.assign(name=means["remedy"].map(drawn.in_words).str.replace("\n", " "))
+    named = means.assign(name=means["remedy"].map(drawn.in_words))
     parts = []
     for evaluation, rows in named.groupby("evaluation", sort=False):
         differences = ", ".join(
@@ -166,7 +166,8 @@ FIGURES = [
         "Test error after training by batch norm's momentum, at batch sizes 10 and 32, with the moving averages and "
         "with statistics recalibrated on all training images. The weights are the same in both evaluations. Each dot "
         "is a run (one per seed; hollow: it diverged), bars are means. Scaled: the momentum at which the averages look "
-        "back over as many images at every batch size.",
+        "back over as many images at every batch size. A momentum between 0.99 and 0.9997 gives the averages a "
+        "memory of the same share of the training as 0.9997 gave those of the training that was asked about.",
         _momentum,
         drawn.momentum_lag,
         _momentum_alt,
