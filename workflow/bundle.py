@@ -95,10 +95,13 @@ def _name(requirement: str) -> str:
 
 
 def _download(folder: Path) -> None:
-    """Fetch the wheels for this version of Python and this kind of machine, with all that they need."""
+    """Fetch the wheels for this version of Python and this kind of machine, with all that they need.
+
+    A package that is published as source only is built into a wheel here: the other machine need not build anything.
+    """
     print("Downloading wheels ...", flush=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
-               "--dest", str(folder / "wheels"), "-r", str(folder / "packages.txt"),
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
+               "--wheel-dir", str(folder / "wheels"), "-r", str(folder / "packages.txt"),
                "--constraint", str(ROOT / "requirements.txt")]  # fmt: skip
     if subprocess.run(command, check=False).returncode:
         raise UserError("The wheels could not be downloaded; see above. A bundle without them: --no-wheels")

@@ -9,6 +9,7 @@ import tarfile
 
 import pytest
 
+from smallbatch.errors import UserError
 from smallbatch.study import load_study, parse_study
 from tests.conftest import ROOT, TINY
 from workflow import bundle
@@ -41,6 +42,33 @@ def test_every_package_has_its_version_in_the_lock():
 def test_what_cannot_be_bundled_is_said_at_once(arguments, words, capsys):
     assert bundle.main([*arguments, "--no-wheels"]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_package_that_is_published_as_source_alone_travels_as_a_wheel(tmp_path, monkeypatch):
+    source = tmp_path / "sourceonly-1.0"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "sourceonly"\nversion = "1.0"\n[tool.setuptools]\npy-modules = ["sourceonly"]\n'
+    )
+    (source / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: sourceonly\nVersion: 1.0\n")
+    (source / "sourceonly.py").write_text("")
+    with tarfile.open(tmp_path / "sourceonly-1.0.tar.gz", "w:gz") as tar:
+        tar.add(source, arcname=source.name)
+    # From this folder alone, built with the setuptools of this environment. For pip "no" here says: no isolation.
+    for name, value in {
+        "CONFIG_FILE": os.devnull,
+        "NO_INDEX": "1",
+        "FIND_LINKS": tmp_path,
+        "NO_BUILD_ISOLATION": "no",
+    }.items():
+        monkeypatch.setenv(f"PIP_{name}", str(value))
+    (tmp_path / "packages.txt").write_text("sourceonly\n")
+    bundle._download(tmp_path)
+    assert [wheel.name for wheel in (tmp_path / "wheels").iterdir()] == ["sourceonly-1.0-py3-none-any.whl"]
+    (tmp_path / "packages.txt").write_text("nowhere\n")
+    with pytest.raises(UserError, match="could not be downloaded"):
+        bundle._download(tmp_path)
 
 
 def unpacked(archive, folder):
