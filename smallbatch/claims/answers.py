@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from smallbatch.claims.measures import SEEDS_FOR_TEST
-from smallbatch.claims.questions import CURVATURE, HIGHER, LAG, MAIN, RATE, SLOPE, TIME
+from smallbatch.claims.questions import CURVATURE, HIGHER, LAG, MAIN, RATE, SLOPE, TIME, WITHOUT_ONE
 from smallbatch.claims.rules import CONTRADICTED, INTERVAL, NOT_DECIDED, NOT_MEASURED, SUPPORTED
 from smallbatch.statistics import FEWEST_SEEDS, equivalent
 
@@ -24,6 +24,13 @@ DECIMALS = {SLOPE.unit: 2, CURVATURE.unit: 2, HIGHER.unit: 1, RATE.unit: 1, TIME
 BELOW = ("stability", "dropout", "remedies")
 # Which checks these claims have depends on the study.
 OF_THE_STUDY = ("dropout", "remedies")
+# What the batch sizes above 1 show by themselves, where it is something else than all of them together do.
+WITHOUT_BATCH_SIZE_1 = {
+    SUPPORTED: "smaller batches have a lower one",
+    OPPOSITE: "smaller batches have a higher one",
+    NOTHING: "it has no trend",
+    NOT_DECIDED: "its trend is not decided",
+}
 
 
 @dataclass(frozen=True)
@@ -166,17 +173,30 @@ def is_small(row: pd.Series) -> bool:
 
 
 def answer(verdicts: pd.DataFrame, claim: str) -> str:
-    """Return the short answer to a claim's question, one to three sentences that fit its verdict."""
+    """Return the short answer to a claim's question, one to four sentences that fit its verdict."""
     row, words = row_of(verdicts, claim), WORDS[claim]
     found = _finding(row)
     if found == NOT_MEASURED:
         return f"Not measured in this study: {words.whether}."
     if found == NOT_DECIDED:
         few = f" Fewer than {FEWEST_SEEDS} seeds decide nothing." if row["n_seeds"] < FEWEST_SEEDS else ""
-        return f"It is not decided {words.whether}.{few}"
+        return f"It is not decided {words.whether}.{few}{_without_one(verdicts, row)}"
     text = {SUPPORTED: words.supported, OPPOSITE: words.opposite, NOTHING: words.nothing}[found]
     small = "; the effect is small" if found != NOTHING and claim != "remedies" and is_small(row) else ""
-    return f"{text}{small}.{_at_which_rates(row)}"
+    return f"{text}{small}.{_without_one(verdicts, row)}{_at_which_rates(row)}"
+
+
+def _without_one(verdicts: pd.DataFrame, row: pd.Series) -> str:
+    """Return what the trend is without batch size 1, where that one batch size makes the answer.
+
+    Batch norm then normalizes each image by itself, so a single batch size can turn a slope over six of them round.
+    """
+    if row["claim"] != "regularization":
+        return ""
+    found = finding(verdicts, row["claim"], WITHOUT_ONE)
+    if found in (_finding(row), NOT_MEASURED):
+        return ""
+    return f" Without batch size 1, {WITHOUT_BATCH_SIZE_1[found]}."
 
 
 def _at_which_rates(row: pd.Series) -> str:

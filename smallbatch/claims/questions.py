@@ -43,6 +43,8 @@ MEMORIES = (LONG_MEMORY, 0.99, SHORT_MEMORY, "scaled")
 KERAS_MEMORY = 0.99
 # Runs whose moving averages remember the same share of the training as those of the asker did.
 AS_ASKED = "momentum_lag_as_asked"
+# The check that leaves out the one batch size at which batch norm works differently in kind.
+WITHOUT_ONE = "without batch size 1"
 DROPOUT = "dropout = 0.2"
 DROPOUT_BETWEEN = "dropout_between_batch_norms"
 # Sizes at which all arms of the interaction exist.
@@ -87,7 +89,7 @@ def _regularization(tables: Tables) -> list[Check]:
     return [
         main,
         *_other_evaluations(lambda evaluation: slope(policy, evaluation), SLOPE),
-        Check("without batch size 1", SLOPE, slope(policy, "recalibrated", smallest=2)),
+        Check(WITHOUT_ONE, SLOPE, slope(policy, "recalibrated", smallest=2)),
         Check("fixed learning rate", SLOPE, slope("batch_size", "recalibrated")),
         Check("learning rate in proportion to batch size", SLOPE, slope("linear_scaling", "recalibrated")),
         Check("the same number of steps", SLOPE, slope("fixed_steps", "recalibrated")),
