@@ -88,6 +88,22 @@ def test_a_diverged_run_is_hollow_and_counts_as_guessing(tables):
     assert len(dots(axis)) == 36
 
 
+@pytest.mark.parametrize(("page", "slug", "size"), [
+    (sweep_page, "learning-rate-policies", "batch_size"), (channels_page, "channels", "size"),
+])  # fmt: skip
+def test_what_size_1_would_flatten_is_shown_again_close_up(tables, page, slug, size):
+    figure = figure_of(page, slug)
+    table = figure.data(evidence(tables)).table
+    assert len(figure.draw(table).axes) == 1
+    flattened = table.assign(test_error=table["test_error"] + 40 * (table[size] == 1))
+    whole, close = figure.draw(flattened).axes
+    np.testing.assert_array_equal(dots(close), dots(whole)[dots(whole)[:, 0] > 1.5])
+    assert close.get_ylim()[1] < 40 + table["test_error"].min() < whole.get_ylim()[1]
+    for label, points in lines(close).items():
+        np.testing.assert_array_equal(points, lines(whole)[label][lines(whole)[label][:, 0] > 1])
+    assert close.get_legend() and not whole.get_legend()
+
+
 def test_learning_curves_come_from_the_runs_of_the_experiment_alone(tables):
     figure = figure_of(sweep_page, "learning-curves")
     data = figure.data(evidence(tables))

@@ -1,5 +1,7 @@
-"""What figures share below their look: axes of batch sizes, plain logarithmic axes, dots that do not hide others."""
+"""What figures share below their look: axes of batch sizes, close-ups, plain logarithmic axes, dots that do not hide
+others."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -11,6 +13,25 @@ def label_batch_sizes(axis: Axes, sizes: pd.Series) -> None:
     axis.set_xscale("log", base=2)
     axis.set_xticks(ticks, [f"{size:g}" for size in ticks])
     axis.xaxis.set_minor_locator(NullLocator())
+
+
+def with_close_up(table: pd.DataFrame, size: str, value: str, height: float) -> list[tuple[Axes, pd.DataFrame]]:
+    """Return the panels of a new figure with the rows that each is to show: all of them, and perhaps a close-up below.
+
+    Size 1 can lie so far from the others that these look like a flat line. Where it takes more than half of the axis, a
+    second panel has the rows of the other sizes alone. `height` of the first panel is in inches.
+    """
+    others = table[table[size] > 1]
+    needed = 2 * _spread(others[value]) < _spread(table[value]) and others[size].nunique() > 1
+    if not needed:
+        return [(plt.subplots(figsize=(6.6, height))[1], table)]
+    _, (whole, close) = plt.subplots(2, 1, figsize=(6.6, 1.75 * height), height_ratios=(1, 1))
+    close.set_title("Without size 1", fontsize=11, loc="left")
+    return [(whole, table), (close, others)]
+
+
+def _spread(values: pd.Series) -> float:
+    return values.max() - values.min()
 
 
 def label_plainly(axis) -> None:

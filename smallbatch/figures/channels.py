@@ -23,20 +23,21 @@ def channels(table: pd.DataFrame) -> plt.Figure:
     standard arm stands for another arm, of which it is the end; it counts in that arm's line, and is a dot only once.
     Runs that diverged are hollow.
     """
-    figure, axis = plt.subplots(figsize=(6.6, 4.8))
     arms = [name for name in ARMS if name in set(table["arm"])]
-    for place, name in enumerate(arms):
-        colour, marker, label = ARMS[name]
-        runs = table[table["arm"] == name]
-        own = runs[~runs["shared"]]
-        x = axes.shifted(own["size"], place, len(arms), 0.11)
-        axes.dots(axis, x, own["test_error"], own["outcome"] == "diverged", colour, marker)
-        axes.join_means(axis, runs["size"], runs["test_error"], colour, marker, label)
-    axis.set(xlabel="Size of what the arm makes small (images)", ylabel="Test error (%)")
-    axes.label_batch_sizes(axis, table["size"])
+    for axis, shown in axes.with_close_up(table, "size", "test_error", 4.8):
+        for place, name in enumerate(arms):
+            colour, marker, label = ARMS[name]
+            runs = shown[shown["arm"] == name]
+            own = runs[~runs["shared"]]
+            x = axes.shifted(own["size"], place, len(arms), 0.11)
+            axes.dots(axis, x, own["test_error"], own["outcome"] == "diverged", colour, marker)
+            axes.join_means(axis, runs["size"], runs["test_error"], colour, marker, label)
+        axis.set(ylabel="Test error (%)")
+        axes.label_batch_sizes(axis, shown["size"])
+    axis.set(xlabel="Size of what the arm makes small (images)")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, fontsize=10)
-    figure.tight_layout()
-    return figure
+    axis.figure.tight_layout()
+    return axis.figure
 
 
 def interaction(table: pd.DataFrame) -> plt.Figure:

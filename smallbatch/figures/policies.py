@@ -9,9 +9,9 @@ from smallbatch.figures import MARKERS, axes
 # Colour, marker and label of each policy, by the experiment that follows it.
 POLICIES = {
     "batch_size": (sns.color_palette("colorblind")[0], "o", "one rate for all batch sizes"),
-    "linear_scaling": (sns.color_palette("colorblind")[5], "v", "rate in proportion to batch size"),
+    "linear_scaling": (sns.color_palette("colorblind")[2], "v", "rate in proportion to batch size"),
     "tuned": (sns.color_palette("colorblind")[3], "P", "each batch size at its own best rate"),
-    "fixed_steps": (sns.color_palette("colorblind")[6], "X", "one rate, the same number of steps"),
+    "fixed_steps": (sns.color_palette("colorblind")[4], "X", "one rate, the same number of steps"),
 }
 CHOSEN = "0.1"
 
@@ -21,19 +21,20 @@ def learning_rate_policies(table: pd.DataFrame) -> plt.Figure:
 
     `table` has `policy` (a key of `POLICIES`), `batch_size`, `test_error` and `outcome`; runs that diverged are hollow.
     """
-    figure, axis = plt.subplots(figsize=(6.6, 4.6))
     policies = [name for name in POLICIES if name in set(table["policy"])]
-    for place, name in enumerate(policies):
-        colour, marker, label = POLICIES[name]
-        runs = table[table["policy"] == name]
-        x = axes.shifted(runs["batch_size"], place, len(policies), 0.11)
-        axes.dots(axis, x, runs["test_error"], runs["outcome"] == "diverged", colour, marker)
-        axes.join_means(axis, runs["batch_size"], runs["test_error"], colour, marker, label)
-    axis.set(xlabel="Batch size (images per step)", ylabel="Test error, recalibrated (%)")
-    axes.label_batch_sizes(axis, table["batch_size"])
+    for axis, shown in axes.with_close_up(table, "batch_size", "test_error", 4.6):
+        for place, name in enumerate(policies):
+            colour, marker, label = POLICIES[name]
+            runs = shown[shown["policy"] == name]
+            x = axes.shifted(runs["batch_size"], place, len(policies), 0.11)
+            axes.dots(axis, x, runs["test_error"], runs["outcome"] == "diverged", colour, marker)
+            axes.join_means(axis, runs["batch_size"], runs["test_error"], colour, marker, label)
+        axis.set(ylabel="Test error, recalibrated (%)")
+        axes.label_batch_sizes(axis, shown["batch_size"])
+    axis.set(xlabel="Batch size (images per step)")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=10)
-    figure.tight_layout()
-    return figure
+    axis.figure.tight_layout()
+    return axis.figure
 
 
 def search_validation_error(table: pd.DataFrame) -> plt.Figure:

@@ -178,7 +178,7 @@ FIGURES = [
         "(ghost batch norm), or images with a loss in batches of 32 (masked loss). Each dot is one run (a seed; "
         "hollow if it diverged), lines join the means over seeds. At 32, ghost batch norm and masked loss are the "
         "standard arm. Statistics are recalibrated on all training images; group norm has none. Arms without runs are "
-        "absent.",
+        "absent. Where size 1 lies far from the others, a lower panel shows those alone.",
         _arms,
         channels.channels,
         _arms_alt,

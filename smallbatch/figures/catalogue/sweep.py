@@ -152,7 +152,7 @@ FIGURES = [
         "Test error after training, with recalibrated statistics, against batch size, under each policy for learning "
         "rate and budget that the study has run (see the legend). Each dot is one run (a seed; hollow if it diverged, "
         "which counts with the error it ended with), lines join the means over seeds. Dots of the policies stand side "
-        "by side at the same batch size.",
+        "by side at the same batch size. Where batch size 1 lies far from the others, a lower panel shows those alone.",
         _policies,
         learning_rate_policies,
         _policies_alt,
