@@ -118,6 +118,16 @@ def study(seeds=SEEDS, experiments=tuple(EXPERIMENTS), n_classes=10, **truth):
     return claims.Tables(runs, pd.concat(histories, ignore_index=True), pd.DataFrame(correct), limits, n_classes)
 
 
+def with_combination(tables, effect):
+    """Add runs of experiment `remedies` with two of its changes at once; `effect` is theirs on the error, in points."""
+    runs = tables.runs
+    combined = runs[runs["experiments"].str.contains("remedies") & (runs["dropout_between_batch_norms"] > 0)]
+    combined = combined.assign(run=combined["run"] + "-both", weight_decay=0.0005)
+    for name in combined.columns[combined.columns.str.endswith("_accuracy")]:
+        combined[name] -= combined["seed"].map(lambda seed: of_seed(effect, seed)) / 100
+    return dataclasses.replace(tables, runs=pd.concat([runs, combined], ignore_index=True))
+
+
 @functools.cache
 def members(experiments, seeds):
     """Return, by run, its parameters and the experiments that it belongs to."""

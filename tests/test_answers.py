@@ -13,7 +13,7 @@ from smallbatch.claims import answers
 from smallbatch.claims.rules import Found, IntervalRule, RemedyRule
 from smallbatch.figures import answers as drawn
 from smallbatch.figures.catalogue import answers as catalogue
-from tests.simulated import study
+from tests.simulated import study, with_combination
 
 LONG = 0.9997
 # Claim, its truth, what is found and how the answer begins; then the same with the truth inverted, and with none.
@@ -91,6 +91,22 @@ def test_the_words_follow_the_truth_and_change_when_it_is_inverted(claim):
         assert words[-1].startswith(beginning)
         assert answers.number(verdicts.iloc[0]) in answers.sentence(verdicts, claim)
     assert len(set(words)) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("effect", "beginning"),
+    [
+        ((-6, 0.5), "The remedies that lower the validation error, taken together, lower the test error."),
+        ((6, 0.5), "Not the remedies that lower the validation error: taken together, they raise"),
+        ((0, 0.5), "Not the remedies that lower the validation error: taken together, they change"),
+        ((-1, 3), "It is not decided whether the remedies that lower the validation error help together"),
+    ],
+)
+def test_where_remedies_were_combined_the_answer_is_about_the_combination(effect, beginning):
+    verdicts = main_verdicts(with_combination(study(experiments=("remedies",)), effect), "remedies")
+    assert answers.answer(verdicts, "remedies").startswith(beginning)
+    named = "dropout_between_batch_norms = 0.1, weight_decay = 0.0005: "
+    assert answers.sentence(verdicts, "remedies").startswith(f"{named}{effect[0]}.")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from smallbatch.claims.rules import Found, IntervalRule, LagRule, ProbabilityRul
 from smallbatch.errors import UserError
 from smallbatch.measurements import stable_learning_rate
 from smallbatch.study import parse_study
-from tests.simulated import EXPERIMENTS, RATES, SIZES, study
+from tests.simulated import EXPERIMENTS, RATES, SIZES, study, with_combination
 
 
 def mains(tables, *names):
@@ -392,19 +392,38 @@ def test_the_best_remedies_are_combined_by_validation_and_never_by_test():
         best_together(study(remedy=(-3, 0.5), experiments=("remedies",)))
 
 
+BOTH = "dropout_between_batch_norms = 0.1, weight_decay = 0.0005"
+
+
 def test_a_combination_is_no_remedy_to_combine_and_no_dropout_alone():
     tables = study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",))
-    runs = tables.runs
-    plain = (runs["weight_decay"] == 0) & (runs["dropout_between_batch_norms"] > 0)
-    both = runs[plain].assign(run=lambda rows: rows["run"] + "-both", weight_decay=0.0005)
-    for name in both.columns[both.columns.str.endswith("_accuracy")]:
-        both[name] += 0.2
-    together = dataclasses.replace(tables, runs=pd.concat([runs, both]))
+    together = with_combination(tables, (-20, 0.5))
     assert best_together(together) == best_together(tables)
     table = claims.verdicts(together)
-    name = "dropout_between_batch_norms = 0.1, weight_decay = 0.0005"
-    assert f"{name}, moving" in table["check"].tolist()
-    assert (table["check"] == f"{name}, moving").sum() == 1  # among the remedies; `dropout` asks about dropout alone
+    # Once among the remedies; `dropout` asks about dropout alone.
+    assert (table["check"] == f"{BOTH}, moving").sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [((-6, 0.5), SUPPORTED), ((6, 0.5), CONTRADICTED), ((0, 0.5), CONTRADICTED), ((-1, 3), NOT_DECIDED)],
+)
+def test_the_combination_decides_and_is_one_comparison_that_six_seeds_can_settle(effect, verdict):
+    alone = study(remedy=(-3, 0.5), experiments=("remedies",))
+    table = claims.verdicts(with_combination(alone, effect))
+    rows = table[table["claim"] == "remedies"].set_index("check")
+    main, row = rows.loc["main"], rows.loc[f"{BOTH}, moving"]
+    assert main["verdict"] == row["verdict"] == verdict
+    assert main["p_holm"] == main["p"] == row["p"] and main["notes"].startswith(f"together: {BOTH}")
+    assert main["number"] == pytest.approx(effect[0], abs=0.05)
+    # The others are judged as if it were not there.
+    before = claims.verdicts(alone)
+    before = before[before["claim"] == "remedies"].set_index("check")
+    assert "any, moving" not in before.index and before.loc["main", "statement"] == rows.loc["any, moving", "statement"]
+    columns = ["verdict", "number", "p_holm", "p_joint", "notes"]
+    pd.testing.assert_series_equal(rows.loc["any, moving", columns], before.loc["main", columns], check_names=False)
+    others = before.index.drop("main")
+    pd.testing.assert_frame_equal(rows.loc[others, columns], before.loc[others, columns])
 
 
 def test_the_combination_is_printed_as_a_row_of_a_study_file(tmp_path, monkeypatch, capsys):

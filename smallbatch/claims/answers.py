@@ -103,12 +103,20 @@ WORDS = {
         "where the validation loss is lowest",
     ),
     "remedies": Words(
-        "whether any of the remedies helps",
-        "At least one of the remedies tried lowers the test error",
-        "",
-        f"None of the remedies tried: each changes the test error by less than {HIGHER.margin:g} point, or raises it",
+        "whether the remedies that lower the validation error help together",
+        "The remedies that lower the validation error, taken together, lower the test error",
+        "Not the remedies that lower the validation error: taken together, they raise the test error",
+        "Not the remedies that lower the validation error: taken together, they change the test error by less than "
+        f"{HIGHER.margin:g} point",
     ),
 }
+# Of a check on several remedies at once, which decides where no combination was trained.
+ANY_REMEDY = Words(
+    "whether any of the remedies helps",
+    "At least one of the remedies tried lowers the test error",
+    "",
+    f"None of the remedies tried: each changes the test error by less than {HIGHER.margin:g} point, or raises it",
+)
 
 
 def row_of(verdicts: pd.DataFrame, claim: str, check: str = MAIN) -> pd.Series | None:
@@ -156,8 +164,8 @@ def _is_opposite(row: pd.Series) -> bool:
     low, high = row["low"], row["high"]
     if row["unit"] == "probability":
         return True
-    if row["claim"] == "remedies" and row["check"] in (MAIN, "any, recalibrated"):
-        return False  # a verdict on all remedies; the number is only that of the best
+    if _of_several(row):
+        return False  # the number is only that of the best
     if row["claim"] == "decay-lag" and row["check"] == MAIN:
         return not high < LAG.large  # what remains of its rule: the short memory spoils too
     if row["unit"] == TIME.unit:
@@ -174,15 +182,15 @@ def is_small(row: pd.Series) -> bool:
 
 def answer(verdicts: pd.DataFrame, claim: str) -> str:
     """Return the short answer to a claim's question, one to four sentences that fit its verdict."""
-    row, words = row_of(verdicts, claim), WORDS[claim]
-    found = _finding(row)
+    row = row_of(verdicts, claim)
+    found, words = _finding(row), ANY_REMEDY if _of_several(row) else WORDS[claim]
     if found == NOT_MEASURED:
         return f"Not measured in this study: {words.whether}."
     if found == NOT_DECIDED:
         few = f" Fewer than {FEWEST_SEEDS} seeds decide nothing." if row["n_seeds"] < FEWEST_SEEDS else ""
         return f"It is not decided {words.whether}.{few}{_without_one(verdicts, row)}"
     text = {SUPPORTED: words.supported, OPPOSITE: words.opposite, NOTHING: words.nothing}[found]
-    small = "; the effect is small" if found != NOTHING and claim != "remedies" and is_small(row) else ""
+    small = "; the effect is small" if found != NOTHING and not _of_several(row) and is_small(row) else ""
     return f"{text}{small}.{_without_one(verdicts, row)}{_at_which_rates(row)}"
 
 
@@ -233,10 +241,16 @@ def caution(verdicts: pd.DataFrame, claim: str) -> str:
 
 
 def _shown(row: pd.Series) -> str:
-    """Return whose number it is, where the row is about several remedies."""
-    if not row["notes"].startswith("shown: "):
-        return ""
-    return f"best of those tried, {row['notes'].removeprefix('shown: ').split(', the best of')[0]}: "
+    """Return whose number it is, where the row is about several remedies or their combination."""
+    first = row["notes"].split("; ")[0]
+    if _of_several(row):
+        return f"best of those tried, {first.removeprefix('shown: ').split(', the best of')[0]}: "
+    return f"{first.removeprefix('together: ')}: " if first.startswith("together: ") else ""
+
+
+def _of_several(row: pd.Series) -> bool:
+    """Return whether a verdict is about several remedies at once, and its number that of the best."""
+    return row["notes"].startswith("shown: ")
 
 
 def number(row: pd.Series) -> str:

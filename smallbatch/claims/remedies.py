@@ -30,11 +30,18 @@ class Remedies:
     def against_plain(self, tables: Tables, evaluation: str, margin: float) -> dict[str, Found]:
         """Return, by remedy, the paired difference of its test error to plain training, best first.
 
-        All are adjusted for each other (Holm, and joint sign flips). With the moving averages, recalibrating those of
-        the plain runs is a remedy of its own, which needs no training.
+        Remedies that were tried alone are adjusted for each other (Holm, and joint sign flips). A combination is not
+        one of these: validation images chose it, so on the test images it is a comparison by itself. With the moving
+        averages, recalibrating those of the plain runs is a remedy of its own, which needs no training.
         """
-        compared = paired_differences(self.errors(tables, evaluation), PLAIN, margin).sort_values("difference")
-        return {name: self._found(tables, name, row, len(compared)) for name, row in compared.iterrows()}
+        errors = self.errors(tables, evaluation)
+        combined = combinations(errors)
+        found = {}
+        for group in (errors.columns.difference([PLAIN, *combined]), combined):
+            if len(group):
+                compared = paired_differences(errors[[PLAIN, *group]], PLAIN, margin)
+                found |= {name: self._found(tables, name, row, len(group)) for name, row in compared.iterrows()}
+        return dict(sorted(found.items(), key=lambda each: each[1].number))
 
     def errors(self, tables: Tables, evaluation: str, split: str = "test") -> pd.DataFrame:
         """Return errors (points) of the seeds that have a plain run, by remedy; gaps are NaN."""
@@ -82,11 +89,12 @@ def best_together(tables: Tables) -> dict[str, str]:
     remedies = find_remedies(tables)
     errors = remedies.errors(tables, "moving", "validation").drop(columns=RECALIBRATION)
     gains = errors.rsub(errors[PLAIN], axis="index").mean().drop(PLAIN).sort_values(ascending=False)
+    combined = combinations(gains.index)
     chosen: list[dict[str, str]] = []
     for name in gains.index[gains > WORTH_COMBINING]:
         changed = changes(name)
         taken = {parameter for other in chosen for parameter in other}
-        if not is_combination(name, gains.index) and not changed.keys() & {"batch_size", *taken}:
+        if name not in combined and not changed.keys() & {"batch_size", *taken}:
             chosen.append(changed)
     if len(chosen) < 2:
         raise NotMeasured(
@@ -101,10 +109,10 @@ def changes(name: str) -> dict[str, str]:
     return dict(each.split(" = ") for each in name.split(", ") if " = " in each)
 
 
-def is_combination(name: str, names: Iterable[str]) -> bool:
-    """Whether a remedy contains another one of `names`, all that it changes and more."""
-    own = changes(name).items()
-    return any(changes(other) and changes(other).items() < own for other in names)
+def combinations(names: Iterable[str]) -> list[str]:
+    """Return those of some remedies that contain another one of them: all that it changes, and more."""
+    changed = {name: changes(name).items() for name in names}
+    return [name for name, own in changed.items() if any(other and other < own for other in changed.values())]
 
 
 @lru_cache(maxsize=8)
