@@ -13,7 +13,7 @@ import yaml
 
 from smallbatch.notebooks import RETRAIN
 from smallbatch.paths import in_project
-from smallbatch.results import notebook_of, read_record
+from smallbatch.results import notebook_of, processor_name, read_record
 from smallbatch.study import Study, load_study
 
 COLUMNS = [
@@ -153,7 +153,7 @@ def _environment(record: dict) -> dict:
     accelerators = ", ".join(environment["accelerators"]) or "no accelerator"
     packages = {"Python": environment["python"], **environment["packages"]}
     return {
-        "machine": f"{environment['processor']}, {environment['cores']} cores, {accelerators}",
+        "machine": f"{processor_name(environment)}, {environment['cores']} cores, {accelerators}",
         "system": environment["system"],
         "versions": ", ".join(f"{name} {version}" for name, version in packages.items() if version),
         "day": record["finished"][:10],

@@ -278,7 +278,7 @@ def _flat_cost(record: dict) -> dict:
         **{f"seconds_{name}": value for name, value in record["seconds"].items()},
         "memory_peak_mib": record["memory_peak_mib"],
         "backend": environment["backend"],
-        "processor": environment["processor"],
+        "processor": processor_name(environment),
         "accelerators": "; ".join(environment["accelerators"]),
     }
 
@@ -315,11 +315,18 @@ def environment() -> dict:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "instructions": _instructions(),
         "cores": os.cpu_count(),
         "accelerators": _accelerators(backend),
         "backend": backend,
         "packages": versions,
     }
+
+
+def processor_name(environment: dict) -> str:
+    """Return the processor of a record's environment with its instructions, which older records do not have."""
+    instructions = environment.get("instructions")
+    return environment["processor"] + (f" ({instructions})" if instructions else "")
 
 
 def code_version() -> dict:
@@ -348,6 +355,15 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def _instructions() -> str:
+    """Return the widest vector instructions of the processor by NumPy's name: `X86_V3` has AVX2, `X86_V4` AVX-512.
+
+    Processors of one model name can differ in them, and sums are then taken in another order.
+    """
+    found = np.show_config(mode="dicts")["SIMD Extensions"]
+    return [*found["baseline"], *found["found"]][-1]
 
 
 def _accelerators(backend: str | None) -> list[str]:

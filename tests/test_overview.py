@@ -27,7 +27,7 @@ showcase: {batch_size: 20, seed: 0}
 """
 
 
-def record_of(run, config, processor="a processor"):
+def record_of(run, config, processor="a processor", instructions=None):
     accuracies = {name: {s: {"accuracy": 0.75} for s in ("train", "test")} for name in ("moving", "recalibrated")}
     return {
         "run": run,
@@ -39,6 +39,7 @@ def record_of(run, config, processor="a processor"):
         "environment": {
             "processor": processor, "cores": 2, "accelerators": [], "system": "Linux", "python": "3.12.1",
             "packages": {"keras": "3.15.1", "jax": None},
+            **({"instructions": instructions} if instructions else {}),
         },
         "finished": f"2026-11-0{1 + config.seed}T12:00:00Z",
     }  # fmt: skip
@@ -62,7 +63,8 @@ def overview(tmp_path, monkeypatch):
     extra = [run for run in study.experiments["second"] if run not in study.experiments["first"]]
     for run in [*study.experiments["first"], extra[0]]:
         config = study.runs[run]
-        write(runs / run, record_of(run, config, "another" if config.seed == 2 else "a processor"), "history.csv")
+        machine = ("another", "X86_V4") if config.seed == 2 else ("a processor",)
+        write(runs / run, record_of(run, config, *machine), "history.csv")
     measured = study.experiments["third"][0]
     record = record_of(measured, study.runs[measured]) | {"notebook": "wilson_martinez", "seconds": {"measuring": 60}}
     del record["metrics"], record["outcome"], record["steps"]
@@ -95,8 +97,9 @@ def test_every_record_is_a_row_with_what_it_changed(overview):
 
 def test_machines_and_versions_are_grouped(overview):
     table = overview.environments()
+    machines = ["a processor, 2 cores, no accelerator", "another (X86_V4), 2 cores, no accelerator"]
     assert table["runs"].tolist() == [6, 2]
-    assert table["machine"].tolist() == ["a processor, 2 cores, no accelerator", "another, 2 cores, no accelerator"]
+    assert table["machine"].tolist() == machines
     assert set(table["versions"]) == {"Python 3.12.1, keras 3.15.1"}
     assert table[["first", "last"]].to_numpy().tolist() == [["2026-11-01", "2026-11-02"], ["2026-11-03"] * 2]
 

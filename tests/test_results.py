@@ -43,6 +43,7 @@ def test_a_record_holds_what_is_needed_to_repeat_and_judge_the_run(tmp_path):
     assert record["seconds"] == {"training": 2.0, "moving": 0.5}
     assert record["memory_peak_mib"] > 50
     assert {"keras", "tensorflow", "numpy"} <= set(record["environment"]["packages"])
+    assert record["environment"]["instructions"]
     assert record["code"]["version"] and len(record["code"]["sources"]) == 16
     assert str(tmp_path) not in json.dumps(record)
     pd.testing.assert_frame_equal(pd.read_csv(folder / "history.csv"), pd.DataFrame(HISTORY))

@@ -23,11 +23,23 @@ from smallbatch.paths import in_project
 from smallbatch.results import notebook_of, read_record
 
 ROOT = Path(__file__).resolve().parent.parent
+# What of a machine decides how sums are rounded, as far as records say it.
+KIND = ("system", "processor", "instructions")
 
 
 def published(study: str) -> dict[str, dict]:
     """Return the records of a study's training runs by name."""
     return {run: record for run, record in Overview(study).records.items() if notebook_of(record) == RETRAIN}
+
+
+def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
+    """Return the records that may come from a machine of this kind; what a record does not say may be the same."""
+    here = results.environment()
+    return {
+        run: record
+        for run, record in records.items()
+        if all(record["environment"].get(name) in (None, here[name]) for name in KIND)
+    }
 
 
 def rerun(record: dict, folder: Path) -> dict:
@@ -49,7 +61,10 @@ def differences(recorded: dict, again: dict) -> dict[str, tuple[float, float]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Rerun some runs of a study, picked at random, and compare their metrics with the recorded ones."""
+    """Rerun some runs of a study, picked at random, and compare their metrics with the recorded ones.
+
+    Processors of different kinds round differently, so runs from other kinds are left out where there are others.
+    """
     parser = argparse.ArgumentParser(prog="python workflow/verify.py", description=main.__doc__)
     parser.add_argument("study")
     parser.add_argument("n", type=int, nargs="?", default=3, help="how many (default: 3)")
@@ -57,11 +72,17 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
-        records = published(given.study)
-        require("n", given.n, 1 <= given.n <= len(records), f"1 to {len(records)}, the training runs that are done")
+        every = published(given.study)
+        alike = on_such_a_machine(every)
+        records = alike or every
+        require("n", given.n, 1 <= given.n <= len(records), f"1 to {len(records)}, the training runs to pick from")
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
+    if not alike:
+        print("No run was recorded on a processor like this one: expect small differences.", flush=True)
+    elif len(records) < len(every):
+        print(f"Picking among {len(records)} of {len(every)} runs; the others are from other processors.", flush=True)
     chosen = random.Random(given.seed).sample(sorted(records), given.n)
     return 1 if sum(_verify(records[run]) for run in chosen) else 0
 
@@ -74,7 +95,8 @@ def _verify(record: dict) -> bool:
     if not found:
         print(f"{record['run']}: the same {len(results.flatten(record['metrics']))} metrics", flush=True)
         return False
-    then, now = (", ".join(str(r["environment"][name]) for name in ("processor", "backend")) for r in (record, again))
+    names = ("processor", "instructions", "backend")
+    then, now = (", ".join(str(r["environment"].get(name, "?")) for name in names) for r in (record, again))
     print(f"{record['run']}: {len(found)} metrics differ (recorded on {then}; now on {now})")
     for name, (old, new) in found.items():
         print(f"  {name}: {old} recorded, {new} now", flush=True)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from smallbatch import results
 from workflow import verify
 
 RECORD = {"run": "b4-s0", "steps": 3, "metrics": {"moving": {"test": {"accuracy": 0.5, "loss": 1.0}}}}
@@ -25,6 +26,33 @@ def test_what_differs_is_named_with_both_values():
 def test_more_runs_than_there_are_cannot_be_picked(capsys):
     assert verify.main(["laptop", "100000"]) == 2
     assert "n = 100000 is not allowed. Allowed: 1 to" in capsys.readouterr().err
+
+
+def test_runs_of_other_kinds_of_processor_are_left_out_and_what_is_not_recorded_is_not():
+    here = results.environment()
+    assert here["instructions"] and here["processor"]
+    environments = {
+        "here": here,
+        "older": {name: value for name, value in here.items() if name != "instructions"},
+        "others": here | {"instructions": "another"},
+        "elsewhere": here | {"processor": "another"},
+    }
+    records = {name: RECORD | {"environment": environment} for name, environment in environments.items()}
+    assert list(verify.on_such_a_machine(records)) == ["here", "older"]
+
+
+def test_picks_come_from_this_kind_of_processor_where_there_are_any(monkeypatch, capsys):
+    here = results.environment()
+    other = RECORD | {"run": "other", "environment": here | {"instructions": "another"}}
+    records = {"b4-s0": RECORD | {"environment": here}, "other": other}
+    monkeypatch.setattr(verify, "published", lambda study: records)
+    monkeypatch.setattr(verify, "rerun", lambda record, folder: record)
+    assert verify.main(["laptop", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "Picking among 1 of 2 runs" in out and "b4-s0: the same 2 metrics" in out
+    records.pop("b4-s0")
+    assert verify.main(["laptop", "1"]) == 0
+    assert "No run was recorded on a processor like this one" in capsys.readouterr().out
 
 
 @pytest.mark.slow
