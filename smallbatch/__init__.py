@@ -6,8 +6,11 @@ Two functions are of use without the rest, for any Keras model with batch norm: 
 import importlib
 import os
 
-# TensorFlow reads this once, when it is imported; its start-up messages would end up in notebooks.
+# TensorFlow reads these once, when it is imported. Its start-up messages would end up in notebooks.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# oneDNN's convolutions, which TensorFlow uses by itself on newer processors only: on one with AVX2 an epoch of the
+# miniature takes a third less time with them.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
