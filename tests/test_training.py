@@ -378,3 +378,13 @@ def test_jax_trains_as_tensorflow_does(data, tmp_path):
     subprocess.run([sys.executable, "-c", JAX, *paths], env=environment, check=True, timeout=300)
     for ours, theirs in zip(np.load(paths[2]).values(), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("given", "then"), [(None, "1"), ("0", "0")])
+def test_tensorflow_is_told_to_convolve_with_onednn_unless_the_user_says_otherwise(given, then):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {"PYTHONPATH": str(ROOT)} | ({"TF_ENABLE_ONEDNN_OPTS": given} if given else {})
+    # Before the parameters are there, and so before any notebook imports TensorFlow.
+    code = "import os, sys, smallbatch; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], 'tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [then, "False"]
