@@ -211,11 +211,13 @@ def short_trainings(seeds, truth):
     return pd.DataFrame(rows)
 
 
-def write(folder, **truth):
+def write(folder, combination=None, **truth):
     """Write the tables of a made-up study where those of `results.gather` would stand."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tables = study(**truth)
+    if combination:
+        tables = with_combination(tables, combination)
     for name in ("runs", "history", "test_correct", "stable_learning_rate"):
         getattr(tables, name).to_csv(folder / f"{name}.csv", index=False)
     checkpoints = tables.stable_learning_rate[["run", "seed"]].drop_duplicates().assign(processor="a processor")
