@@ -139,6 +139,21 @@ def test_the_page_of_remedies_tells_the_combination_from_the_remedies_tried_alon
         assert "\n* - any" not in text
 
 
+def test_the_page_of_remedies_names_those_that_the_moving_averages_show_worse_than_they_are(
+    page_of, studies, monkeypatch
+):
+    _, verdicts = studies
+    glued, _ = page_of("remedies", "so")
+    assert glued["better_than_they_look"].startswith("Here none looks worse")
+    changed = verdicts["so"].copy()
+    rows = changed.set_index(["claim", "check"]).index
+    changed.loc[rows == ("remedies", "weight_decay = 0.0005, moving"), "number"] = 5.0
+    changed.loc[rows == ("remedies", "weight_decay = 0.0005, recalibrated"), "number"] = -2.0
+    monkeypatch.setitem(verdicts, "so", changed)
+    glued, _ = page_of("remedies", "so")
+    assert glued["better_than_they_look"].endswith("in points): weight decay 0.0005 (+5.0 and -2.0).")
+
+
 @pytest.mark.parametrize("page", ["index", "claim", "teach", "design", "runs"])
 def test_prose_holds_no_verdict_of_its_own(page):
     text = re.sub(r"^```\{code-cell\}.*?^```$", "", (BOOK / f"{page}.md").read_text(), flags=re.MULTILINE | re.DOTALL)
