@@ -298,7 +298,8 @@ def _combination(name: str) -> Measure:
 def _best_remedy(evaluation: str, name: str) -> Check:
     def measure(tables: Tables) -> Found:
         found = against_plain(tables, evaluation, REMEDY.margin)
-        alone = {remedy: found[remedy] for remedy in found if remedy not in combinations(found)}
+        combined = combinations(found)
+        alone = {remedy: each for remedy, each in found.items() if remedy not in combined}
         best, number = next(iter(alone.items()))
         ranking = ", ".join(f"{remedy} {each.number:+.1f}" for remedy, each in alone.items())
         notes = (f"shown: {best}, the best of {len(alone)}, so its number flatters it", f"ranking: {ranking}")
