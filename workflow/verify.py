@@ -95,8 +95,8 @@ def _verify(record: dict) -> bool:
     if not found:
         print(f"{record['run']}: the same {len(results.flatten(record['metrics']))} metrics", flush=True)
         return False
-    names = ("processor", "instructions", "backend")
-    then, now = (", ".join(str(r["environment"].get(name, "?")) for name in names) for r in (record, again))
+    environments = (record["environment"], again["environment"])
+    then, now = (f"{results.processor_name(each)}, {each['backend']}" for each in environments)
     print(f"{record['run']}: {len(found)} metrics differ (recorded on {then}; now on {now})")
     for name, (old, new) in found.items():
         print(f"  {name}: {old} recorded, {new} now", flush=True)
