@@ -18,6 +18,9 @@ from smallbatch.paths import in_project
 from smallbatch.results import read_record
 from smallbatch.study import Study, load_study
 
+# Seconds that Jupyter has to come up. Papermill's 60 are too few on a machine that is busy with other work.
+START_TIMEOUT = 600
+
 
 def log_path(study: str, run: str) -> Path:
     """Return where the executed notebook of a run is kept."""
@@ -44,6 +47,7 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
                     log,
                     parameters=notebook_parameters(config),
                     progress_bar=False,
+                    start_timeout=START_TIMEOUT,
                     stdout_file=sys.stdout,
                     cwd=in_project("."),
                 )

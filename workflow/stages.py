@@ -180,8 +180,9 @@ def main(command: str, name: str) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     if not complete:
-        print(f"{len(study.runs) - n_done} of {len(study.runs)} runs of study {name} failed; see the messages above. "
-              "The others are kept, and the same command tries the failed ones again.", file=sys.stderr)  # fmt: skip
+        print(f"{len(study.runs) - n_done} of {len(study.runs)} runs of study {name} have no record: they failed (see "
+              "the messages above) or were interrupted. The others are kept, and the same command tries these again.",
+              file=sys.stderr)  # fmt: skip
         return 1
     if command == "book":
         with stage("building"):

@@ -16,7 +16,7 @@ import papermill
 from smallbatch import results
 from smallbatch.config import RunConfig
 from smallbatch.errors import UserError, require
-from smallbatch.execute import notebook_parameters
+from smallbatch.execute import START_TIMEOUT, notebook_parameters
 from smallbatch.notebooks import RETRAIN
 from smallbatch.overview import Overview
 from smallbatch.paths import in_project
@@ -47,7 +47,14 @@ def rerun(record: dict, folder: Path) -> dict:
     config = RunConfig.create(**record["parameters"], record_folder=str(folder))
     log = folder / f"{record['run']}.ipynb"
     template = in_project(f"notebooks/{RETRAIN}.ipynb")
-    papermill.execute_notebook(template, log, notebook_parameters(config), progress_bar=False, cwd=in_project("."))
+    papermill.execute_notebook(
+        template,
+        log,
+        notebook_parameters(config),
+        progress_bar=False,
+        start_timeout=START_TIMEOUT,
+        cwd=in_project("."),
+    )
     return read_record(folder / "runs" / config.run_id())
 
 

@@ -186,7 +186,7 @@ FIGURES = [
     Citable(
         "duration-curves",
         "Sixty epochs: validation loss and accuracy by epoch",
-        "Validation loss and accuracy by epoch, with the moving averages, at batch sizes 10 and 32. Thin lines are "
+        "Validation loss and accuracy by epoch and batch size, with the moving averages. Thin lines are "
         "runs (one per seed), the thick line is their mean; a plus marks the epoch at which a run has its lowest "
         "validation loss.",
         _duration,
@@ -197,7 +197,7 @@ FIGURES = [
         "stopping-early",
         "What stopping early changes",
         "Test error of trainings of 60 epochs with the weights of the epoch with the lowest validation loss and with "
-        "those of the last, at batch sizes 10 and 32, in two evaluations. Each dot is a run (hollow: it diverged), "
+        "those of the last, by batch size, in two evaluations. Each dot is a run (hollow: it diverged), "
         "lines join the two runs of a seed, bars are means.",
         _stopping,
         drawn.stopping_early,
