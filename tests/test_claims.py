@@ -426,6 +426,15 @@ def test_the_combination_decides_and_is_one_comparison_that_six_seeds_can_settle
     pd.testing.assert_frame_equal(rows.loc[others, columns], before.loc[others, columns])
 
 
+def test_a_single_comparison_speaks_of_too_few_seeds_and_of_no_adjustment():
+    alone = study(remedy=(-3, 0.5), seeds=range(4), experiments=("remedies",))
+    table = claims.verdicts(with_combination(alone, (-6, 0.5)))
+    notes = table[table["claim"] == "remedies"].set_index("check")["notes"]
+    assert "with 4 seeds the sign-flip p cannot be below 0.125" in notes[f"{BOTH}, moving"]
+    assert "remedies, the smallest p" not in notes[f"{BOTH}, moving"]
+    assert "with 4 seeds and 8 remedies, the smallest p" in notes["weight_decay = 0.0005, moving"]
+
+
 def test_the_combination_is_printed_as_a_row_of_a_study_file(tmp_path, monkeypatch, capsys):
     write(study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",)), tmp_path / "results/made-up")
     monkeypatch.chdir(tmp_path)

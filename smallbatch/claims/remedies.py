@@ -74,7 +74,7 @@ def _cells(names: pd.DataFrame) -> Cells:
 
 def _holm_note(n: int, n_compared: int) -> list[str]:
     smallest = min(1.0, n_compared * 2 / 2**n)
-    if smallest < 0.05:
+    if n_compared == 1 or smallest < 0.05:
         return []
     return [f"with {n} seeds and {n_compared} remedies, the smallest p can be {smallest:.2g} after Holm"]
 
