@@ -432,7 +432,7 @@ def test_a_single_comparison_speaks_of_too_few_seeds_and_of_no_adjustment():
     notes = table[table["claim"] == "remedies"].set_index("check")["notes"]
     assert "with 4 seeds the sign-flip p cannot be below 0.125" in notes[f"{BOTH}, moving"]
     assert "remedies, the smallest p" not in notes[f"{BOTH}, moving"]
-    assert "with 4 seeds and 8 remedies, the smallest p" in notes["weight_decay = 0.0005, moving"]
+    assert "with 4 seeds and 9 remedies, the smallest p" in notes["weight_decay = 0.0005, moving"]
 
 
 def test_the_combination_is_printed_as_a_row_of_a_study_file(tmp_path, monkeypatch, capsys):
