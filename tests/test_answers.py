@@ -105,7 +105,7 @@ def test_the_words_follow_the_truth_and_change_when_it_is_inverted(claim):
 def test_where_remedies_were_combined_the_answer_is_about_the_combination(effect, beginning):
     verdicts = main_verdicts(with_combination(study(experiments=("remedies",)), effect), "remedies")
     assert answers.answer(verdicts, "remedies").startswith(beginning)
-    named = "dropout_between_batch_norms = 0.1, weight_decay = 0.0005: "
+    named = "dropout between batch norms 0.1 + weight decay 0.0005: "
     assert answers.sentence(verdicts, "remedies").startswith(f"{named}{effect[0]}.")
 
 
@@ -131,6 +131,18 @@ def test_a_sentence_has_number_unit_interval_and_seeds(table):
     assert answers.sentence(table, "batch-one") == "probability 0.00 (6 seeds)"
     assert answers.sentence(table, "stability") == "0.0 doublings (95 % interval 0.0 to 0.0, 6 checkpoints)"
     assert answers.sentence(table, "remedies").startswith("best of those tried, ")
+
+
+def test_an_interval_that_alone_would_decide_is_not_left_unexplained():
+    alone = study(remedy=(-3, 0.5), seeds=range(4), experiments=("remedies",))
+    few = claims.verdicts(with_combination(alone, (-6, 0.5)))
+    row = answers.row_of(few, "remedies")
+    assert row["verdict"] == "not decided" and row["high"] < 0
+    text = answers.caution(few, "remedies")
+    assert "The interval is below 0, but p is 0.125; the rule asks for p below 0.05 too." in text
+    assert answers.sentence(few, "remedies").startswith("dropout between batch norms 0.1 + weight decay 0.0005: -6.0")
+    enough = study(remedy=(-3, 0.5), experiments=("remedies",))
+    assert "The interval" not in answers.caution(claims.verdicts(with_combination(enough, (-6, 0.5))), "remedies")
 
 
 def test_bounds_of_the_words_are_those_of_the_rules():

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import PathCollection
 
 from smallbatch.claims import NotMeasured
-from smallbatch.claims.remedies import RECALIBRATION
+from smallbatch.claims.remedies import RECALIBRATION, in_words
 from smallbatch.figures import remedies as drawn
 from smallbatch.figures.catalogue import remedies
 from smallbatch.figures.citable import read_data
@@ -124,7 +124,7 @@ def test_the_forest_has_a_row_per_remedy_with_its_seeds_mean_and_interval(eviden
     drawn_means = np.asarray(axis.containers[0].lines[0].get_xdata(), float)
     np.testing.assert_allclose(drawn_means, means.loc["moving"]["difference"])
     for row in means.reset_index().itertuples():
-        assert f"{drawn.in_words(row.remedy)} {row.difference:+z.1f}" in FIGURES["remedies"].alt(table)
+        assert f"{in_words(row.remedy)} {row.difference:+z.1f}" in FIGURES["remedies"].alt(table)
 
 
 def test_two_seeds_have_no_interval_and_are_drawn_all_the_same():
@@ -136,17 +136,19 @@ def test_two_seeds_have_no_interval_and_are_drawn_all_the_same():
 
 
 def test_remedies_are_named_as_they_change_the_parameters():
-    assert drawn.in_words("batch_size = 10") == "batch size 10"
+    assert in_words("batch_size = 10") == "batch size 10"
     ghost = "normalization = ghost, ghost_batch_size = 8"
-    assert drawn.in_words(ghost) == "ghost batches of 8 images"
-    assert drawn.in_words(f"{ghost}, dropout = 0.2") == "ghost batches of 8 images + dropout 0.2"
-    assert drawn.in_words(RECALIBRATION) == "recalibrate moving averages"
+    assert in_words(ghost) == "ghost batches of 8 images"
+    assert in_words(f"{ghost}, dropout = 0.2") == "ghost batches of 8 images + dropout 0.2"
+    assert in_words(RECALIBRATION) == "recalibrate moving averages"
 
 
 def test_an_axis_shows_the_names_of_remedies_in_short_lines():
     assert drawn.label("batch_size = 10") == "batch size 10"
     assert drawn.label("dropout_between_batch_norms = 0.1") == "dropout between\nbatch norms 0.1"
-    assert drawn.label("dropout = 0.2, weight_decay = 0.1") == "dropout 0.2 + weight decay\n0.1"
+    assert drawn.label("dropout = 0.2, weight_decay = 0.1") == "dropout 0.2 + weight decay 0.1"
+    three = "batch_norm_momentum = 0.9, dropout = 0.2, augmentation = flip"
+    assert drawn.label(three) == "batch norm momentum 0.9 +\ndropout 0.2 + augmentation flip"
 
 
 def test_curves_show_the_runs_that_keep_their_best_epoch_and_mark_it():

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from smallbatch.claims.measures import SEEDS_FOR_TEST
-from smallbatch.claims.questions import CURVATURE, HIGHER, LAG, MAIN, RATE, SLOPE, TIME, WITHOUT_ONE
-from smallbatch.claims.rules import CONTRADICTED, INTERVAL, NOT_DECIDED, NOT_MEASURED, SUPPORTED
+from smallbatch.claims.questions import CURVATURE, HIGHER, LAG, MAIN, RATE, REMEDY, SLOPE, TIME, WITHOUT_ONE
+from smallbatch.claims.remedies import in_words
+from smallbatch.claims.rules import BELOW_BUT, CONTRADICTED, INTERVAL, NOT_DECIDED, NOT_MEASURED, SUPPORTED
 from smallbatch.statistics import FEWEST_SEEDS, equivalent
 
 # What a verdict means for the claim. Of the two kinds of contradiction, "opposite" is the stronger.
@@ -230,22 +231,24 @@ def sentence(verdicts: pd.DataFrame, claim: str, check: str = MAIN) -> str:
 
 
 def caution(verdicts: pd.DataFrame, claim: str) -> str:
-    """Return what speaks against relying on a verdict: few seeds, other checks that differ; or nothing."""
+    """Return what to know beside a verdict: few seeds, a test that keeps it undecided, other checks that differ."""
     row = row_of(verdicts, claim)
     if row["verdict"] == NOT_MEASURED:
         return ""
     few = f"Provisional: fewer than {SEEDS_FOR_TEST} seeds." if row["n_seeds"] < SEEDS_FOR_TEST else ""
-    differ = [note.removeprefix("other: ") for note in row["notes"].split("; ") if note.startswith("other: ")]
+    notes = row["notes"].split("; ")
+    test = [f"T{note[1:]}; the rule asks for p below {REMEDY.alpha:g} too." for note in notes if BELOW_BUT in note]
+    differ = [note.removeprefix("other: ") for note in notes if note.startswith("other: ")]
     other = f"Asked in other ways: {', '.join(differ)}." if differ else ""
-    return " ".join(filter(None, [few, other]))
+    return " ".join(filter(None, [few, *test, other]))
 
 
 def _shown(row: pd.Series) -> str:
     """Return whose number it is, where the row is about several remedies or their combination."""
     first = row["notes"].split("; ")[0]
     if _of_several(row):
-        return f"best of those tried, {first.removeprefix('shown: ').split(', the best of')[0]}: "
-    return f"{first.removeprefix('together: ')}: " if first.startswith("together: ") else ""
+        return f"best of those tried, {in_words(first.removeprefix('shown: ').split(', the best of')[0])}: "
+    return f"{in_words(first.removeprefix('together: '))}: " if first.startswith("together: ") else ""
 
 
 def _of_several(row: pd.Series) -> bool:

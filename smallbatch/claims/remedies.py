@@ -109,6 +109,20 @@ def changes(name: str) -> dict[str, str]:
     return dict(each.split(" = ") for each in name.split(", ") if " = " in each)
 
 
+def in_words(remedy: str) -> str:
+    """Return the name of a remedy, which is what it changes in the parameters, as a text shows it."""
+    # Ghost batches say already what normalizes.
+    parts = [_one_in_words(part) for part in remedy.split(", ") if part != "normalization = ghost"]
+    return " + ".join(parts)
+
+
+def _one_in_words(change: str) -> str:
+    name, _, value = change.partition(" = ")
+    if name == "ghost_batch_size":
+        return f"ghost batches of {value} images"
+    return f"{name} {value}".strip().replace("_", " ").replace("recalibrate the", "recalibrate")
+
+
 def combinations(names: Iterable[str]) -> list[str]:
     """Return those of some remedies that contain another one of them: all that it changes, and more."""
     changed = {name: changes(name).items() for name in names}

@@ -9,6 +9,8 @@ from smallbatch.statistics import LEVEL, equivalent
 SUPPORTED, CONTRADICTED, NOT_DECIDED, NOT_MEASURED = "supported", "contradicted", "not decided", "not measured"
 VERDICTS = (SUPPORTED, CONTRADICTED, NOT_DECIDED, NOT_MEASURED)
 INTERVAL = f"{100 * LEVEL:g} % interval"
+# How a remark begins where an interval says that a remedy helps and its p does not.
+BELOW_BUT = "the interval is below 0, but "
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ class RemedyRule:
         """Return what the other p-values say where they would decide otherwise."""
         if not (found.high < 0 and found.p_holm >= self.alpha):
             return []
-        remarks = [f"the interval is below 0, but p after Holm is {found.p_holm:.3f} (unadjusted {found.p:.3f})"]
+        adjusted = found.p_holm != found.p
+        p = f"p after Holm is {found.p_holm:.3f} (unadjusted {found.p:.3f})" if adjusted else f"p is {found.p:.3f}"
+        remarks = [f"{BELOW_BUT}{p}"]
         if found.p_joint < self.alpha:
             remarks.append(f"p of the joint sign-flip test, adjusted as well, is {found.p_joint:.3f}")
         return remarks

@@ -6,8 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
+from smallbatch.claims.remedies import in_words
 from smallbatch.figures import EVALUATIONS, VALIDATION, axes
 
 # The evaluations that a reader has: what `evaluate` says, and what it says after repairing the moving averages.
@@ -94,7 +95,7 @@ def initial_weight(table: pd.DataFrame) -> plt.Figure:
 
 
 def duration_curves(table: pd.DataFrame) -> plt.Figure:
-    """Draw validation loss (above) and accuracy (below) by epoch, a column per batch size.
+    """Draw validation loss (above, on a logarithmic axis) and accuracy (below) by epoch, a column per batch size.
 
     `table` has `run`, `batch_size`, `epoch`, `validation_loss`, `validation_accuracy` and `kept_epoch`. A thin line is
     a run, marked at the epoch that it kept; the thick line is their mean.
@@ -114,6 +115,11 @@ def duration_curves(table: pd.DataFrame) -> plt.Figure:
         column[0].set_title(f"Batch size {size}")
         column[1].set_xlabel("Epoch")
         column[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    # The first epochs of some runs are ten times as high as all that follows.
+    grid[0, 0].set_yscale("log")
+    grid[0, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    grid[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    grid[0, 0].yaxis.set_minor_formatter(NullFormatter())
     grid[0, 0].set_ylabel("Validation loss (nats)")
     grid[1, 0].set_ylabel("Validation accuracy")
     figure.tight_layout(rect=(0, 0.06, 1, 1))
@@ -174,24 +180,14 @@ def remedies(table: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def in_words(remedy: str) -> str:
-    """Return the name of a remedy, which is what it changes in the parameters, as a text shows it."""
-    # Ghost batches say already what normalizes.
-    parts = [_one_in_words(part) for part in remedy.split(", ") if part != "normalization = ghost"]
-    return " + ".join(parts)
-
-
 def label(remedy: str) -> str:
     """Return `in_words(remedy)` in lines short enough for the axis of a figure."""
-    text = in_words(remedy)
-    return textwrap.fill(text, 26) if " + " in text else _in_two_lines(text)
-
-
-def _one_in_words(change: str) -> str:
-    name, _, value = change.partition(" = ")
-    if name == "ghost_batch_size":
-        return f"ghost batches of {value} images"
-    return f"{name} {value}".strip().replace("_", " ").replace("recalibrate the", "recalibrate")
+    parts = in_words(remedy).split(" + ")
+    if len(parts) == 1:
+        return _in_two_lines(parts[0])
+    # Spaces that do not break keep the words of a part together.
+    text = "\N{NO-BREAK SPACE}+ ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+    return textwrap.fill(text, 32).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _in_two_lines(text: str) -> str:

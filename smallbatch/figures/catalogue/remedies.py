@@ -5,7 +5,7 @@ import pandas as pd
 
 from smallbatch.claims import NotMeasured
 from smallbatch.claims.questions import KERAS_MEMORY, LONG_MEMORY, REMEDY
-from smallbatch.claims.remedies import PLAIN, against_plain, find_remedies
+from smallbatch.claims.remedies import PLAIN, against_plain, find_remedies, in_words
 from smallbatch.figures import describe
 from smallbatch.figures import remedies as drawn
 from smallbatch.figures.citable import Citable
@@ -139,7 +139,7 @@ def _differences(evidence: Evidence) -> Data:
 
 def _differences_alt(table: pd.DataFrame) -> str:
     means = table[table["kind"] == "mean"]
-    named = means.assign(name=means["remedy"].map(drawn.in_words))
+    named = means.assign(name=means["remedy"].map(in_words))
     parts = []
     for evaluation, rows in named.groupby("evaluation", sort=False):
         differences = ", ".join(
