@@ -32,6 +32,22 @@ def notebook_parameters(config: Parameters) -> dict:
     return {k: v for k, v in config.model_dump().items() if v != type(config).model_fields[k].default}
 
 
+def execute_notebook(config: Parameters, log: Path, **options) -> None:
+    """Execute the notebook of a run with its parameters and write the executed copy to `log`.
+
+    `options` are papermill's own. Raises `PapermillExecutionError` where a cell fails.
+    """
+    papermill.execute_notebook(
+        in_project(f"notebooks/{config.NOTEBOOK}.ipynb"),
+        log,
+        parameters=notebook_parameters(config),
+        progress_bar=False,
+        start_timeout=START_TIMEOUT,
+        cwd=in_project("."),
+        **options,
+    )
+
+
 def execute(study: Study, run: str, again: bool = False) -> bool:
     """Execute one run unless its record is there (or `again`); return whether the record is there now."""
     log = log_path(study.name, run)
@@ -42,15 +58,7 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
             return True
         try:
             with _stderr_to(log.with_suffix(".stderr")):
-                papermill.execute_notebook(
-                    in_project(f"notebooks/{config.NOTEBOOK}.ipynb"),
-                    log,
-                    parameters=notebook_parameters(config),
-                    progress_bar=False,
-                    start_timeout=START_TIMEOUT,
-                    stdout_file=sys.stdout,
-                    cwd=in_project("."),
-                )
+                execute_notebook(config, log, stdout_file=sys.stdout)
         except papermill.exceptions.PapermillExecutionError as error:
             reason = "\n".join(error.traceback[-1:]) or f"{error.ename}: {error.evalue}"
             print(

@@ -11,15 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import papermill
-
 from smallbatch import results
 from smallbatch.config import RunConfig
 from smallbatch.errors import UserError, require
-from smallbatch.execute import START_TIMEOUT, notebook_parameters
+from smallbatch.execute import execute_notebook
 from smallbatch.notebooks import RETRAIN
 from smallbatch.overview import Overview
-from smallbatch.paths import in_project
 from smallbatch.results import notebook_of, read_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,15 +43,7 @@ def rerun(record: dict, folder: Path) -> dict:
     """Train a run again with the parameters in its record; return the new record."""
     config = RunConfig.create(**record["parameters"], record_folder=str(folder))
     log = folder / f"{record['run']}.ipynb"
-    template = in_project(f"notebooks/{RETRAIN}.ipynb")
-    papermill.execute_notebook(
-        template,
-        log,
-        notebook_parameters(config),
-        progress_bar=False,
-        start_timeout=START_TIMEOUT,
-        cwd=in_project("."),
-    )
+    execute_notebook(config, log)
     return read_record(folder / "runs" / config.run_id())
 
 

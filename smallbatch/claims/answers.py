@@ -237,7 +237,8 @@ def caution(verdicts: pd.DataFrame, claim: str) -> str:
         return ""
     few = f"Provisional: fewer than {SEEDS_FOR_TEST} seeds." if row["n_seeds"] < SEEDS_FOR_TEST else ""
     notes = row["notes"].split("; ")
-    test = [f"T{note[1:]}; the rule asks for p below {REMEDY.alpha:g} too." for note in notes if BELOW_BUT in note]
+    held = [note.removeprefix(BELOW_BUT) for note in notes if note.startswith(BELOW_BUT)]
+    test = [f"{BELOW_BUT.capitalize()}{p}; the rule asks for p below {REMEDY.alpha:g} too." for p in held]
     differ = [note.removeprefix("other: ") for note in notes if note.startswith("other: ")]
     other = f"Asked in other ways: {', '.join(differ)}." if differ else ""
     return " ".join(filter(None, [few, *test, other]))

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from smallbatch.claims.remedies import in_words
 from smallbatch.figures import EVALUATIONS, VALIDATION, axes
@@ -118,8 +118,8 @@ def duration_curves(table: pd.DataFrame) -> plt.Figure:
     # The first epochs of some runs are ten times as high as all that follows.
     grid[0, 0].set_yscale("log")
     grid[0, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    grid[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    grid[0, 0].yaxis.set_minor_formatter(NullFormatter())
+    grid[0, 0].yaxis.set_major_formatter("{x:g}")
+    grid[0, 0].yaxis.set_minor_locator(NullLocator())
     grid[0, 0].set_ylabel("Validation loss (nats)")
     grid[1, 0].set_ylabel("Validation accuracy")
     figure.tight_layout(rect=(0, 0.06, 1, 1))
