@@ -30,13 +30,16 @@ def published(study: str) -> dict[str, dict]:
 
 
 def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
-    """Return the records that may come from a machine of this kind; what a record does not say may be the same."""
-    here = results.environment()
-    return {
+    """Return the records from a machine of this kind or, where there is none, those that do not say all of theirs."""
+    here = {name: results.environment()[name] for name in KIND}
+    told = {run: {name: record["environment"].get(name) for name in KIND} for run, record in records.items()}
+    surely = {run: record for run, record in records.items() if told[run] == here}
+    perhaps = {
         run: record
         for run, record in records.items()
-        if all(record["environment"].get(name) in (None, here[name]) for name in KIND)
+        if all(value in (None, here[name]) for name, value in told[run].items())
     }
+    return surely or perhaps
 
 
 def rerun(record: dict, folder: Path) -> dict:
@@ -78,7 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not alike:
         print("No run was recorded on a processor like this one: expect small differences.", flush=True)
     elif len(records) < len(every):
-        print(f"Picking among {len(records)} of {len(every)} runs; the others are from other processors.", flush=True)
+        print(
+            f"Picking among {len(records)} of {len(every)} runs; the others are, or may be, from other processors.",
+            flush=True,
+        )
     chosen = random.Random(given.seed).sample(sorted(records), given.n)
     return 1 if sum(_verify(records[run]) for run in chosen) else 0
 
