@@ -31,15 +31,16 @@ def published(study: str) -> dict[str, dict]:
 
 def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
     """Return the records from a machine of this kind or, where there is none, those that do not say all of theirs."""
-    here = {name: results.environment()[name] for name in KIND}
-    told = {run: {name: record["environment"].get(name) for name in KIND} for run, record in records.items()}
-    surely = {run: record for run, record in records.items() if told[run] == here}
-    perhaps = {
-        run: record
-        for run, record in records.items()
-        if all(value in (None, here[name]) for name, value in told[run].items())
-    }
-    return surely or perhaps
+    here = results.environment()
+
+    def agreeing(*unsaid: None) -> dict[str, dict]:
+        return {
+            run: record
+            for run, record in records.items()
+            if all(record["environment"].get(name) in (here[name], *unsaid) for name in KIND)
+        }
+
+    return agreeing() or agreeing(None)
 
 
 def rerun(record: dict, folder: Path) -> dict:
