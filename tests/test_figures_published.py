@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.figures.catalogue import artefacts, source, speed
+from smallbatch.figures.catalogue import artefacts, full_size, source, speed
 from smallbatch.figures.citable import read_data
-from smallbatch.figures.evidence import Evidence
+from smallbatch.figures.evidence import Evidence, NotMeasured
 from smallbatch.paths import in_project
 
-FIGURES = {figure.slug: figure for page in (artefacts, source, speed) for figure in page.FIGURES}
+FIGURES = {figure.slug: figure for page in (artefacts, full_size, source, speed) for figure in page.FIGURES}
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_a_figure_is_drawn_from_its_csv_alone_and_told_in_numbers(slug):
     assert all(axis.lines or axis.collections for axis in figure.axes)
     alt = FIGURES[slug].alt(table)
     assert sum(letter.isdigit() for letter in alt) > 10 and "nan" not in alt
-    assert data.study in ("artefacts", "bench", "full", "laptop")
+    assert {*data.studies} <= {"artefacts", "bench", "full", "gpu", "laptop"}
 
 
 def test_accuracies_by_momentum_are_those_of_the_records():
@@ -86,3 +86,26 @@ def test_every_step_of_the_benchmark_is_there_with_its_floor():
     ours = table[(table["network"] == "full") & (table["contender"] == "ours") & (table["batch_size"] == 32)]
     alt = FIGURES["steps-beside-peers"].alt(table)
     assert "Full network, this project: 1: " in alt and f"32: {1000 * ours['seconds'].median():.0f} ms" in alt
+
+
+def test_every_run_of_both_networks_is_a_dot_in_three_evaluations_and_only_the_others_without_size_1():
+    data, table = packet("full-size-error")
+    assert data.studies == ["laptop", "gpu"] and set(data.runs["width"]) == {0.25, 1.0}
+    assert "Inception-ResNet-v2 and a miniature of it (width 0.25, depth 0.2)" in data.sentence()
+    grid = np.reshape(FIGURES["full-size-error"].draw(table).axes, (2, 2))
+    for (above, below), (network, rows) in zip(grid.T, table.groupby("network", sort=False), strict=True):
+        assert above.get_title() == network
+        for axis, shown in ((above, rows), (below, rows[rows["batch_size"] > 1])):
+            heights = np.concatenate([np.asarray(c.get_offsets())[:, 1] for c in axis.collections])
+            np.testing.assert_allclose(np.sort(heights), np.sort(shown["test_error"]))
+    gpu = pd.read_csv(in_project("results/gpu/runs.csv"))
+    at_32 = gpu[(gpu["batch_size"] == 32) & gpu["experiments"].str.split().map(lambda names: "batch_size" in names)]
+    mean = 100 * (1 - at_32["recalibrated_test_accuracy"].mean())
+    assert FIGURES["full-size-error"].alt(table).endswith(f"32: {mean:.1f} %.")
+
+
+def test_the_published_network_is_shown_whatever_study_the_book_is_built_for(tmp_path, monkeypatch):
+    assert packet("full-size-momentum")[0].study == "gpu" == packet("full-size-curves")[0].study
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotMeasured, match="the study gpu has no published runs"):
+        FIGURES["full-size-momentum"].data(Evidence("no such study"))

@@ -48,6 +48,8 @@ if [ -z "${{INSTALLED:-}}" ]; then
   python="$here/.venv/bin/python"
 fi
 export PYTHONPATH="$here/code${{PYTHONPATH:+:$PYTHONPATH}}" SMALLBATCH_CACHE="${{SMALLBATCH_CACHE:-$here/cache}}"
+# Seeds of one setting are one program, which JAX compiles once and then reads from here.
+export JAX_COMPILATION_CACHE_DIR="$SMALLBATCH_CACHE/compiled"
 export KERAS_BACKEND={backend} CORES="${{CORES:-2}}" PATH="$(dirname "$(command -v "$python")"):$PATH"
 if [ -d "$here/photographs" ]; then export SMALLBATCH_DATA_FOLDER="$here/photographs"; fi
 cd "$here/code"

@@ -25,7 +25,7 @@ from smallbatch.study import Study, load_study
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 # Published results that pages show beside the study that the book is built from.
-SHOWN = [ROOT / "results" / name for name in ("artefacts", "bench", "full", "laptop")]
+SHOWN = [ROOT / "results" / name for name in ("artefacts", "bench", "full", "gpu", "laptop")]
 STAMP = ROOT / "_build" / "built-from"
 ONE_RUN = ROOT / "book" / "one-run.ipynb"
 DRAWN = ROOT / "book" / "_drawn"

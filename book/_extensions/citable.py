@@ -5,6 +5,7 @@ to cite it, and what is behind it. Where the study measured nothing to draw, the
 """
 
 import json
+import os
 from pathlib import Path
 
 from address import source_of
@@ -115,10 +116,14 @@ class CitableFigure(SphinxDirective):
     def _runs(self, facts: dict) -> str:
         if not facts["study"]:
             return "None: the table is computed."
+        studies = facts["study"].split(", ")
         if not facts["runs"]:
-            return f"Tables in `results/{facts['study']}`."
-        names = f"{len(facts['runs'])} records in `results/{facts['study']}/runs`, named in the JSON file"
-        if RUNS not in self.env.found_docs or not facts["experiments"]:
+            return f"Tables in {' and '.join(f'`results/{study}`' for study in studies)}."
+        folders = " and ".join(f"`results/{study}/runs`" for study in studies)
+        names = f"{len(facts['runs'])} records in {folders}, named in the JSON file"
+        # The page of runs lists those of the study that the book is built for, and experiments of others share names.
+        listed = studies == [os.environ.get("SMALLBATCH_STUDY", "laptop")]
+        if RUNS not in self.env.found_docs or not facts["experiments"] or not listed:
             return f"{names}."
         page = f"{self._root()}{RUNS}.html"
         shown = ", ".join(f'<a href="{page}?q={name}">{name}</a>' for name in facts["experiments"])

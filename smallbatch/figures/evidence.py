@@ -16,18 +16,26 @@ PUBLISHED = "laptop"
 ARTEFACTS = "artefacts"
 # The published network on a processor: one experiment, of the same name as the miniature's among the artefacts.
 FULL = "full"
+# The published network on a GPU: the main experiment of the published study, and the asker's pair.
+GPU = "gpu"
 
 
 @dataclass(frozen=True)
 class Data:
     """The table that one figure is drawn from, the study that it comes from, and the rows of its runs.
 
-    A table that is computed and rests on no study has an empty `study`.
+    A table that is computed and rests on no study has an empty `study`; one that rests on several names them with
+    commas between.
     """
 
     table: pd.DataFrame
     study: str
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def studies(self) -> list[str]:
+        """The names of the studies."""
+        return self.study.split(", ")
 
     def sentence(self) -> str:
         """Return which network, images, seeds and hardware the figure rests on, in one sentence."""
@@ -41,17 +49,22 @@ class Data:
             _network(runs),
             _images(runs),
             f"{n_runs} run{'s' * (n_runs > 1)}, {n_seeds} seed{'s' * (n_seeds > 1)}",
-            _values(runs, "accelerators") or _values(runs, "processor"),
+            _hardware(runs),
         ]
-        return f"Data: study {self.study}; {'; '.join(filter(None, parts))}."
+        named = f"studies {' and '.join(self.studies)}" if len(self.studies) > 1 else f"study {self.study}"
+        return f"Data: {named}; {'; '.join(filter(None, parts))}."
 
 
 def _network(runs: pd.DataFrame) -> str:
     if "width" not in runs or "hidden_units" in runs:
         return ""
-    if (runs["width"] == 1).all() and (runs["depth"] == 1).all():
+    whole = (runs["width"] == 1) & (runs["depth"] == 1)
+    if whole.all():
         return "Inception-ResNet-v2"
-    return f"miniature of Inception-ResNet-v2 (width {_values(runs, 'width')}, depth {_values(runs, 'depth')})"
+    size = f"(width {_values(runs[~whole], 'width')}, depth {_values(runs[~whole], 'depth')})"
+    if whole.any():
+        return f"Inception-ResNet-v2 and a miniature of it {size}"
+    return f"miniature of Inception-ResNet-v2 {size}"
 
 
 def _images(runs: pd.DataFrame) -> str:
@@ -65,6 +78,12 @@ def _images(runs: pd.DataFrame) -> str:
     elif "n_train" in runs and runs["n_train"].notna().all():
         text += f", {_values(runs, 'n_train')} training images"
     return text
+
+
+def _hardware(runs: pd.DataFrame) -> str:
+    """Return what computed: the GPUs, and the processors of the runs that had none."""
+    without = runs[runs["accelerators"].fillna("") == ""] if "accelerators" in runs else runs
+    return ", ".join(filter(None, (_values(runs, "accelerators"), _values(without, "processor"))))
 
 
 def _values(runs: pd.DataFrame, column: str) -> str:
@@ -119,10 +138,15 @@ class Evidence:
                 return *read_measurements(f"results/{study}", notebook), study
         raise NotMeasured(f"no run of the notebook {notebook} is recorded")
 
-    def published(self, study: str, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return runs and history of an experiment of a published study, whatever study the book is built for."""
+    def beside(self, study: str) -> "Evidence":
+        """Return the evidence of a published study, whatever study the book is built for."""
         if not (in_project("results") / study / "runs.csv").is_file():
             raise NotMeasured(f"the study {study} has no published runs")
+        return Evidence(study)
+
+    def published(self, study: str, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return runs and history of an experiment of a published study, whatever study the book is built for."""
+        self.beside(study)
         runs, history = read_tables(f"results/{study}")
         rows = runs[runs["experiments"].str.split().map(lambda names: experiment in names)]
         history = history.merge(rows[["run", "used_batch_norm_momentum"]], on="run")

@@ -29,7 +29,7 @@ def project(tmp_path_factory):
     for name in ("studies", "notebooks", "CITATION.cff", "_toc.yml"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "results").mkdir()
-    for name in ("laptop", "artefacts", "bench", "full"):
+    for name in ("laptop", "artefacts", "bench", "full", "gpu"):
         if (ROOT / "results" / name).is_dir():
             (folder / "results" / name).symlink_to(ROOT / "results" / name)
     simulated.write(folder / "results" / "simulated", **TRUTH)

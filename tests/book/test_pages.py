@@ -108,6 +108,27 @@ def test_numbers_of_the_artefacts_are_those_of_the_published_records(built, brow
     page.close()
 
 
+def test_numbers_at_full_size_are_those_of_both_studies_records(built, browser):
+    page = open_page(browser, built.folder / "_build/html", "full-size", 1280)
+    text = re.sub(r"\s+", " ", page.inner_text("article"))
+    for study, network in (("gpu", "published network"), ("laptop", "miniature")):
+        runs = pd.read_csv(built.folder / f"results/{study}/runs.csv")
+        swept = runs[runs["experiments"].str.split().map(lambda names: "batch_size" in names)]
+        error = 100 * (1 - swept.groupby("batch_size")["recalibrated_test_accuracy"].mean())
+        assert (
+            f"test error of the {network} is {error[1]:.1f} % at batch size 1 and {error[32]:.1f} % at 32; it is "
+            f"lowest, {error.min():.1f} %, at {error.idxmin()}." in text
+        )
+    gpu = pd.read_csv(built.folder / "results/gpu/runs.csv")
+    assert f"in all, {len(gpu)} of the 90 runs" in text
+    long = 100 * (1 - gpu[gpu["used_batch_norm_momentum"] == 0.9997].groupby("batch_size").mean(numeric_only=True))
+    for size, mean in long.iterrows():
+        moving, recalibrated = mean["moving_test_accuracy"], mean["recalibrated_test_accuracy"]
+        assert f"batch size {size}, {moving:.1f} % with the moving averages and {recalibrated:.1f} % recal" in text
+    assert page.locator("article img").count() == 3
+    page.close()
+
+
 def test_the_examples_are_trained_and_diagnosed_while_the_book_is_built(built, browser):
     page = open_page(browser, built.folder / "_build/html", "diagnose", 1280)
     text = re.sub(r"\s+", " ", page.inner_text("article"))

@@ -5,6 +5,7 @@ from smallbatch.figures.catalogue import (
     artefacts,
     channels,
     cost,
+    full_size,
     learning_rates,
     remedies,
     source,
@@ -13,5 +14,5 @@ from smallbatch.figures.catalogue import (
 )
 from smallbatch.figures.citable import Citable
 
-PAGES = (answers, source, artefacts, sweep, channels, learning_rates, cost, remedies, speed)
+PAGES = (answers, source, artefacts, sweep, full_size, channels, learning_rates, cost, remedies, speed)
 FIGURES: dict[str, Citable] = {figure.slug: figure for page in PAGES for figure in page.FIGURES}

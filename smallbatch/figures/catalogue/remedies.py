@@ -44,7 +44,7 @@ def _initial_weight_alt(table: pd.DataFrame) -> str:
     return f"Line chart with a logarithmic axis, weight still on the start against epochs. {text}."
 
 
-def _by_evaluation(evidence: Evidence, runs: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def by_evaluation(evidence: Evidence, runs: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return a row per run and evaluation, with its test error in points."""
     parts = [
         runs[["run", "seed", *columns, "outcome"]].assign(
@@ -55,13 +55,15 @@ def _by_evaluation(evidence: Evidence, runs: pd.DataFrame, columns: list[str]) -
     return pd.concat(parts, ignore_index=True)
 
 
-def _momentum(evidence: Evidence) -> Data:
+def momentum(evidence: Evidence) -> Data:
+    """Return the test error of the asker's pair by momentum, a row per run and evaluation."""
     runs = evidence.runs("momentum_lag")
     runs = runs.assign(momentum=runs["batch_norm_momentum"].map(drawn.as_text))
-    return Data(_by_evaluation(evidence, runs, ["batch_size", "momentum"]), evidence.study, runs)
+    return Data(by_evaluation(evidence, runs, ["batch_size", "momentum"]), evidence.study, runs)
 
 
-def _momentum_alt(table: pd.DataFrame) -> str:
+def momentum_alt(table: pd.DataFrame) -> str:
+    """Say in words what the table of `momentum` shows."""
     table = table.assign(momentum=table["momentum"].map(drawn.as_text))
     lines = [f"batch size {r.batch_size}, {r.evaluation}" for r in table.itertuples()]
     text = describe.lines(table.assign(line=lines), "line", "momentum", "test_error", 1, 1, " %")
@@ -110,7 +112,7 @@ def _stopping(evidence: Evidence) -> Data:
     if "early_stopping_patience" not in runs or _keeping(runs).nunique() < 2:
         raise NotMeasured("experiment duration lacks the runs with the weights of the best or of the last epoch")
     runs = runs.assign(weights=np.where(_keeping(runs), drawn.KEPT, drawn.LAST))
-    return Data(_by_evaluation(evidence, runs, ["batch_size", "weights", "kept_epoch"]), evidence.study, runs)
+    return Data(by_evaluation(evidence, runs, ["batch_size", "weights", "kept_epoch"]), evidence.study, runs)
 
 
 def _stopping_alt(table: pd.DataFrame) -> str:
@@ -168,9 +170,9 @@ FIGURES = [
         "is a run (one per seed; hollow: it diverged), bars are means. Scaled: the momentum at which the averages look "
         "back over as many images at every batch size. A momentum between 0.99 and 0.9997 gives the averages a "
         "memory of the same share of the training as 0.9997 gave those of the training that was asked about.",
-        _momentum,
+        momentum,
         drawn.momentum_lag,
-        _momentum_alt,
+        momentum_alt,
     ),
     Citable(
         "remedies",

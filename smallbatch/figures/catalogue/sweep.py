@@ -59,12 +59,14 @@ def _gap_alt(table: pd.DataFrame) -> str:
     return f"Dots and a line of means against batch size, with a line at zero. Mean gap in points: {found}."
 
 
-def _curves(evidence: Evidence) -> Data:
+def curves(evidence: Evidence) -> Data:
+    """Return loss and accuracy of the main experiment's runs by epoch."""
     columns = [f"{split}_{metric}" for split in ("train", "validation") for metric in ("loss", "accuracy")]
     return evidence.histories(EXPERIMENT, ["batch_size", *columns])
 
 
-def _curves_alt(table: pd.DataFrame) -> str:
+def curves_alt(table: pd.DataFrame) -> str:
+    """Say in words what the table of `curves` shows."""
     last = table.sort_values("epoch").groupby("run").tail(1)
     return (
         "Two line charts by epoch, a colour and marker per batch size: training loss above, validation accuracy below. "
@@ -142,9 +144,9 @@ FIGURES = [
         "Training loss and validation accuracy by epoch for each batch size, at one learning rate. Thin lines are runs "
         "(a seed each), thick lines with markers their means. The training loss is the average over the epoch as fit "
         "reports it; the validation accuracy uses batch norm's moving averages.",
-        _curves,
+        curves,
         figures.learning_curves,
-        _curves_alt,
+        curves_alt,
     ),
     Citable(
         "learning-rate-policies",
