@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smallbatch.execute import only_one
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -56,15 +58,19 @@ showcase: {batch_size: 20, seed: 0}
 
 
 class Copy:
-    """A copy of the repository as a fresh clone would have it, with the study `tiny` added."""
+    """A copy of the repository as a fresh clone would have it, with the study `tiny` added; or one that is there."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, fill: bool = True):
         self.folder = folder
         self.environment = os.environ | {
             "PYTHONPATH": str(folder),
             "SMALLBATCH_CACHE": str(folder / ".cache"),
             "CORES": "2",
         }
+        if fill:
+            self._fill()
+
+    def _fill(self) -> None:
         for name in (
             "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "CITATION.cff",
             "CHANGELOG.md",
@@ -72,13 +78,13 @@ class Copy:
         ):  # fmt: skip
             if (ROOT / name).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints", "_drawn")
-                shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+                shutil.copytree(ROOT / name, self.folder / name, ignore=ignore)
             else:
-                shutil.copy2(ROOT / name, folder / name)
+                shutil.copy2(ROOT / name, self.folder / name)
         # What tools leave behind in a clone that was worked in must not end up in the book.
-        (folder / ".pytest_cache").mkdir()
-        (folder / ".pytest_cache" / "README.md").write_text("# Not a page\n")
-        (folder / "studies" / "tiny.yaml").write_text(TINY)
+        (self.folder / ".pytest_cache").mkdir()
+        (self.folder / ".pytest_cache" / "README.md").write_text("# Not a page\n")
+        (self.folder / "studies" / "tiny.yaml").write_text(TINY)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "workflow/stages.py", *arguments]
@@ -92,11 +98,27 @@ class Copy:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """A copy in which the book was built from the study `tiny`, with the finished command."""
-    copy = Copy(tmp_path_factory.mktemp("built"))
-    copy.done = copy.run("book", "tiny")
-    assert copy.done.returncode == 0, copy.done.stdout + copy.done.stderr
+def shared(tmp_path_factory):
+    """A folder that the processes that share out the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def built(shared):
+    """A copy in which the book was built from the study `tiny`, with what the command said; one for all processes."""
+    folder, said = shared / "built", shared / "built.txt"
+    with only_one(shared / "built.lock", "the book of the tests"):
+        if said.is_file():
+            copy = Copy(folder, fill=False)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            copy = Copy(folder)
+            done = copy.run("book", "tiny")
+            assert done.returncode == 0, done.stdout + done.stderr
+            said.write_text(done.stdout)
+    copy.said = said.read_text()
     return copy
 
 

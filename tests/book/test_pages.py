@@ -120,7 +120,7 @@ def test_numbers_at_full_size_are_those_of_both_studies_records(built, browser):
             f"lowest, {error.min():.1f} %, at {error.idxmin()}." in text
         )
     gpu = pd.read_csv(built.folder / "results/gpu/runs.csv")
-    assert f"in all, {len(gpu)} of the 90 runs" in text
+    assert f"{len(gpu)} of its 90 runs are done" in text
     long = 100 * (1 - gpu[gpu["used_batch_norm_momentum"] == 0.9997].groupby("batch_size").mean(numeric_only=True))
     for size, mean in long.iterrows():
         moving, recalibrated = mean["moving_test_accuracy"], mean["recalibrated_test_accuracy"]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from smallbatch.execute import only_one
 from tests.book.browsing import PAGES
 from workflow import pdf
 
@@ -14,18 +15,19 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def printed(built):
+def printed(built, shared):
     """The PDF's bytes, and the page that it was printed from."""
     if pdf.find_chromium() is None:
         assert not os.environ.get("CI"), "CI has to install chromium"
         pytest.skip("no Chromium on this machine: nothing prints the PDF")
-    done = subprocess.run(
-        [sys.executable, "-m", "workflow.pdf", "tiny"], cwd=built.folder, env=built.environment, capture_output=True,
-        text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    work = built.folder / "_build/pdf"
-    return (work / "book.pdf").read_bytes(), (work / "_build/singlehtml/print.html").read_text()
+    with only_one(shared / "printed.lock", "the PDF of the tests"):
+        done = subprocess.run(
+            [sys.executable, "-m", "workflow.pdf", "tiny"], cwd=built.folder, env=built.environment,
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        work = built.folder / "_build/pdf"
+        return (work / "book.pdf").read_bytes(), (work / "_build/singlehtml/print.html").read_text()
 
 
 def title_of(built, name):

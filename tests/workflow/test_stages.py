@@ -28,11 +28,11 @@ def metrics(copy):
 
 
 def test_the_book_is_built_from_runs_of_its_own(built):
-    assert "Study tiny: 4 runs, 0 done, 4 to do" in built.done.stdout
-    assert "epoch 2 of 2" in built.done.stdout and "4 of 4 runs done" in built.done.stdout
-    assert built.done.stdout.rstrip().endswith("_build/html/index.html")
+    assert "Study tiny: 4 runs, 0 done, 4 to do" in built.said
+    assert "epoch 2 of 2" in built.said and "4 of 4 runs done" in built.said
+    assert built.said.rstrip().endswith("_build/html/index.html")
     assert (built.folder / "_build/html/index.html").is_file()
-    assert "training" in built.done.stdout and "building" in built.done.stdout
+    assert "training" in built.said and "building" in built.said
     assert len(records(built)) == 4
     runs = pd.read_csv(built.folder / "results/tiny/runs.csv")
     assert set(runs["run"]) == set(records(built))
