@@ -3,7 +3,7 @@
 # make test            run the tests
 # make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book
 # make bench           time training beside other frameworks, its growth and its parts (see README)
-# make verify STUDY=x  rerun three published runs, picked at random, and compare their metrics
+# make verify STUDY=x  rerun three published runs, picked at random, and compare their metrics (MINUTES=5: short ones)
 # make bundle          pack wheels, code and photographs for a machine without internet (STUDY=paper BACKEND=jax GPU=1)
 # make lock            write requirements.txt anew from pyproject.toml
 PYTHON ?= python3
@@ -34,7 +34,7 @@ bench: .venv/installed
 
 verify: STUDY ?= laptop
 verify: .venv/installed
-	@.venv/bin/python workflow/verify.py $(STUDY)
+	@.venv/bin/python workflow/verify.py $(STUDY) $(if $(MINUTES),--minutes $(MINUTES))
 
 bundle: STUDY ?= paper
 bundle: .venv/installed

@@ -48,6 +48,11 @@ def execute_notebook(config: Parameters, log: Path, **options) -> None:
     )
 
 
+def reason_of(error: papermill.exceptions.PapermillExecutionError) -> str:
+    """Return why a notebook failed, without the way there."""
+    return "\n".join(error.traceback[-1:]) or f"{error.ename}: {error.evalue}"
+
+
 def execute(study: Study, run: str, again: bool = False) -> bool:
     """Execute one run unless its record is there (or `again`); return whether the record is there now."""
     log = log_path(study.name, run)
@@ -60,9 +65,8 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
             with _stderr_to(log.with_suffix(".stderr")):
                 execute_notebook(config, log, stdout_file=sys.stdout)
         except papermill.exceptions.PapermillExecutionError as error:
-            reason = "\n".join(error.traceback[-1:]) or f"{error.ename}: {error.evalue}"
             print(
-                f"run {run} failed: {reason}\nIts notebook is kept: {_shown(log)}",
+                f"run {run} failed: {reason_of(error)}\nIts notebook is kept: {_shown(log)}",
                 file=sys.stderr,
                 flush=True,
             )

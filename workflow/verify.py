@@ -11,10 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from papermill.exceptions import PapermillExecutionError
+
 from smallbatch import results
 from smallbatch.config import RunConfig
 from smallbatch.errors import UserError, require
-from smallbatch.execute import execute_notebook
+from smallbatch.execute import execute_notebook, reason_of
 from smallbatch.notebooks import RETRAIN
 from smallbatch.overview import Overview
 from smallbatch.results import notebook_of, read_record
@@ -27,6 +29,11 @@ KIND = ("system", "processor", "instructions")
 def published(study: str) -> dict[str, dict]:
     """Return the records of a study's training runs by name."""
     return {run: record for run, record in Overview(study).records.items() if notebook_of(record) == RETRAIN}
+
+
+def within(records: dict[str, dict], minutes: float) -> dict[str, dict]:
+    """Return the records of runs whose training took no longer."""
+    return {run: record for run, record in records.items() if record["seconds"]["training"] <= 60 * minutes}
 
 
 def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
@@ -44,10 +51,15 @@ def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
 
 
 def rerun(record: dict, folder: Path) -> dict:
-    """Train a run again with the parameters in its record; return the new record."""
+    """Train a run again with the parameters in its record; return the new record.
+
+    Raises `UserError` where it cannot be trained here, for want of its data for instance.
+    """
     config = RunConfig.create(**record["parameters"], record_folder=str(folder))
-    log = folder / f"{record['run']}.ipynb"
-    execute_notebook(config, log)
+    try:
+        execute_notebook(config, folder / f"{record['run']}.ipynb")
+    except PapermillExecutionError as error:
+        raise UserError(f"run {record['run']} could not be trained again: {reason_of(error)}") from None
     return read_record(folder / "runs" / config.run_id())
 
 
@@ -69,10 +81,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("study")
     parser.add_argument("n", type=int, nargs="?", default=3, help="how many (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="of the choice of runs (default: another every time)")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="leave out runs whose training took longer (default: none)"
+    )
     given = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
-        every = published(given.study)
+        trained = published(given.study)
+        every = within(trained, given.minutes)
+        shortest = min((record["seconds"]["training"] / 60 for record in trained.values()), default=0)
+        require("minutes", given.minutes, bool(every), f"at least {shortest:.1f}, which the shortest run took")
         alike = on_such_a_machine(every)
         records = alike or every
         require("n", given.n, 1 <= given.n <= len(records), f"1 to {len(records)}, the training runs to pick from")
@@ -87,7 +105,11 @@ def main(arguments: list[str] | None = None) -> int:
             flush=True,
         )
     chosen = random.Random(given.seed).sample(sorted(records), given.n)
-    return 1 if sum(_verify(records[run]) for run in chosen) else 0
+    try:
+        return 1 if sum([_verify(records[run]) for run in chosen]) else 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def _verify(record: dict) -> bool:

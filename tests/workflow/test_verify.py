@@ -2,13 +2,18 @@
 
 import copy as copying
 import json
+import math
 
 import pytest
+from papermill.exceptions import PapermillExecutionError
 
 from smallbatch import results
 from workflow import verify
 
-RECORD = {"run": "b4-s0", "steps": 3, "metrics": {"moving": {"test": {"accuracy": 0.5, "loss": 1.0}}}}
+RECORD = {
+    "run": "b4-s0", "steps": 3, "seconds": {"training": 60},
+    "metrics": {"moving": {"test": {"accuracy": 0.5, "loss": 1.0}}},
+}  # fmt: skip
 
 
 def test_the_same_metrics_have_no_differences():
@@ -57,6 +62,28 @@ def test_picks_come_from_this_kind_of_processor_where_there_are_any(monkeypatch,
     records.pop("b4-s0")
     assert verify.main(["laptop", "1"]) == 0
     assert "No run was recorded on a processor like this one" in capsys.readouterr().out
+
+
+def test_long_runs_can_be_left_out(capsys):
+    records = {name: RECORD | {"seconds": {"training": seconds}} for name, seconds in (("short", 60), ("long", 61))}
+    assert list(verify.within(records, 1)) == ["short"] and list(verify.within(records, math.inf)) == ["short", "long"]
+    assert verify.main(["laptop", "1", "--minutes", "0"]) == 2
+    assert "minutes = 0.0 is not allowed. Allowed: at least" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_trained_here_says_why(monkeypatch, capsys):
+    def execute_notebook(config, log):
+        raise PapermillExecutionError(
+            0, 1, "", "DataError", "no photographs", ["way there", "DataError: no photographs"]
+        )
+
+    record = {"run": "b4-s0", "parameters": {"seed": 0}, "seconds": {"training": 1}}
+    monkeypatch.setattr(verify, "published", lambda study: {"b4-s0": record})
+    monkeypatch.setattr(verify, "on_such_a_machine", lambda records: records)
+    monkeypatch.setattr(verify, "execute_notebook", execute_notebook)
+    assert verify.main(["laptop", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said == "run b4-s0 could not be trained again: DataError: no photographs\n"
 
 
 @pytest.mark.slow
