@@ -19,10 +19,15 @@ def table(verdicts: pd.DataFrame, claim: str, labels: dict[str, str]) -> str:
     rows = [("Check", "Verdict", "Number")]
     for check, label in labels.items():
         rows.append((label, f"{{verdict}}`{verdict(verdicts, claim, check)}`", _cell(verdicts, claim, check)))
+    return list_table(rows, "40 22 38")
+
+
+def list_table(rows: list[tuple[str, ...]], widths: str = "") -> str:
+    """Return a table of cells in MyST Markdown, the first row its head; `widths` are those of the columns."""
     # A class of its own: where the window is narrow, each row becomes a card.
-    lines = ["```{list-table}", ":header-rows: 1", ":class: verdicts", ":widths: 40 22 38", ""]
-    lines += [("* - " if k == 0 else "  - ") + cell for row in rows for k, cell in enumerate(row)]
-    return "\n".join([*lines, "```"])
+    options = [":header-rows: 1", ":class: verdicts", *([f":widths: {widths}"] if widths else [])]
+    cells = [("* - " if k == 0 else "  - ") + cell for row in rows for k, cell in enumerate(row)]
+    return "\n".join(["```{list-table}", *options, "", *cells, "```"])
 
 
 def _cell(verdicts: pd.DataFrame, claim: str, check: str) -> str:

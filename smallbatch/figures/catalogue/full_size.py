@@ -5,11 +5,10 @@ import pandas as pd
 from smallbatch import figures
 from smallbatch.figures import describe, remedies
 from smallbatch.figures import full_size as drawn
-from smallbatch.figures.catalogue.remedies import momentum, momentum_alt
+from smallbatch.figures.catalogue.remedies import by_evaluation, momentum, momentum_alt
 from smallbatch.figures.catalogue.sweep import EXPERIMENT, curves, curves_alt
 from smallbatch.figures.citable import Citable
 from smallbatch.figures.evidence import GPU, PUBLISHED, Data, Evidence
-from smallbatch.statistics import error_points
 
 NETWORKS = {"Miniature": PUBLISHED, "Published network": GPU}
 
@@ -19,16 +18,8 @@ def errors(evidence: Evidence) -> Data:
     parts, runs = [], []
     for network, study in NETWORKS.items():
         of_study = evidence.beside(study)
-        of_network = of_study.runs(EXPERIMENT)
-        runs.append(of_network)
-        parts += [
-            of_network[["run", "seed", "batch_size", "outcome"]].assign(
-                network=network,
-                evaluation=name,
-                test_error=error_points(of_network[f"{name}_test_accuracy"], of_study.tables.n_classes),
-            )
-            for name in figures.EVALUATIONS
-        ]
+        runs.append(of_study.runs(EXPERIMENT).assign(network=network))
+        parts.append(by_evaluation(of_study, runs[-1], ["network", "batch_size"], figures.EVALUATIONS))
     return Data(pd.concat(parts, ignore_index=True), ", ".join(NETWORKS.values()), pd.concat(runs, ignore_index=True))
 
 

@@ -1,5 +1,7 @@
 """Figures of the page "Remedies at batch size 32"."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -44,13 +46,15 @@ def _initial_weight_alt(table: pd.DataFrame) -> str:
     return f"Line chart with a logarithmic axis, weight still on the start against epochs. {text}."
 
 
-def by_evaluation(evidence: Evidence, runs: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def by_evaluation(
+    evidence: Evidence, runs: pd.DataFrame, columns: list[str], evaluations: Iterable[str] = drawn.SHOWN
+) -> pd.DataFrame:
     """Return a row per run and evaluation, with its test error in points."""
     parts = [
         runs[["run", "seed", *columns, "outcome"]].assign(
             evaluation=name, test_error=error_points(runs[f"{name}_test_accuracy"], evidence.tables.n_classes)
         )
-        for name in drawn.SHOWN
+        for name in evaluations
     ]
     return pd.concat(parts, ignore_index=True)
 
