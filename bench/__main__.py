@@ -81,7 +81,7 @@ def measure(network: str, batch_sizes: list[int], rounds: int, threads: int) -> 
 
 def floors(network: str, batch_sizes: list[int], threads: int) -> dict:
     """Return for each batch size the larger of compute and memory time, in seconds, and the machine's rates."""
-    from smallbatch import model
+    from smallbatch.training import model
 
     size, width, depth = NETWORKS[network]
     built = model.inception_resnet_v2(size, width, depth)
@@ -98,8 +98,8 @@ def floors(network: str, batch_sizes: list[int], threads: int) -> dict:
 
 def main(networks: list[str]) -> None:
     """Measure, print and write."""
-    from smallbatch.results import environment, write_if_changed
-    from smallbatch.speed import summary
+    from smallbatch.measurements.cost.speed import summary
+    from smallbatch.study.records import environment, write_if_changed
 
     threads = os.cpu_count() or 1
     batch_sizes = [int(b) for b in os.environ.get("BATCH_SIZES", "1 2 4 8 16 32").split()]

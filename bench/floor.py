@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from smallbatch.counting import operations_and_bytes as count
+from smallbatch.measurements.cost.counting import operations_and_bytes as count
 
 __all__ = ["count", "matrix_rate", "memory_bandwidth"]
 

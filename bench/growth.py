@@ -25,20 +25,20 @@ RUNS, STEPS_OF_A_RUN = (1, 2, 4), 60
 
 def trained(image_size: int, n_images: int) -> tuple[Callable[[int], float], float]:
     """Return what trains for some epochs and says how long it took, and the operations of one step."""
-    from smallbatch import model, training
-    from smallbatch.compiled import TrainingProgram, place
-    from smallbatch.config import RunConfig
+    from smallbatch.training import loop, model
+    from smallbatch.training.config import RunConfig
+    from smallbatch.training.steps import TrainingProgram, place
 
     config = RunConfig.create(
         image_size=image_size, width=WIDTH, depth=DEPTH, batch_size=BATCH_SIZE, threads=os.cpu_count() or 1
     )
-    training.prepare(config)
+    loop.prepare(config)
     network = model.build(config, N_CLASSES)
-    training.compile_model(network, config, n_images)
+    loop.compile_model(network, config, n_images)
     program = TrainingProgram(network, limit=float("inf"))
     images, labels = random_images(n_images, image_size)
     placed = place(images), place(labels.astype(np.int32))
-    order = training.Order(n_images, config)
+    order = loop.Order(n_images, config)
 
     def epochs(n: int) -> float:
         start = time.perf_counter()
@@ -87,8 +87,8 @@ def _row(quantity: str, value: int, proportional_to: float, seconds: float) -> d
 
 def main() -> None:
     """Measure, print and write."""
-    from smallbatch.results import write_if_changed
-    from smallbatch.speed import exponents
+    from smallbatch.measurements.cost.speed import exponents
+    from smallbatch.study.records import write_if_changed
 
     # The runs first: while this process has nothing in memory that would compute beside them.
     table = pd.DataFrame(growth_with_runs() + growth_in_one_process())

@@ -37,14 +37,14 @@ def random_images(n: int, image_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(image_size: int, width: float, depth: float, threads: int):
     """Return what times this project's training, as `retrain.ipynb` does it."""
-    from smallbatch import model, training
-    from smallbatch.compiled import TrainingProgram, place
-    from smallbatch.config import RunConfig
+    from smallbatch.training import loop, model
+    from smallbatch.training.config import RunConfig
+    from smallbatch.training.steps import TrainingProgram, place
 
     config = RunConfig.create(image_size=image_size, width=width, depth=depth, threads=threads)
-    training.prepare(config)
+    loop.prepare(config)
     network = model.build(config, N_CLASSES)
-    training.compile_model(network, config, n_train=1000)
+    loop.compile_model(network, config, n_train=1000)
     programs = {}  # by batch size, of which a run has one
 
     def run(batch_size: int, steps: int) -> list[float]:
@@ -89,7 +89,7 @@ def _published(image_size: int, width: float, depth: float):
             include_top=False, weights=None, input_shape=(image_size, image_size, 3), pooling="avg"
         )
     # A miniature exists only here; with Keras's own batch norm it is what a tutorial would have made of it.
-    from smallbatch import model
+    from smallbatch.training import model
 
     def plain(layer):
         if isinstance(layer, keras.layers.BatchNormalization):

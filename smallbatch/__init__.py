@@ -14,7 +14,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"diagnose": "smallbatch.diagnosis", "recalibrate": "smallbatch.recalibration"}
+_PUBLIC = {"diagnose": "smallbatch.diagnosis", "recalibrate": "smallbatch.batchnorm.recalibration"}
 __all__ = ["diagnose", "recalibrate"]
 
 

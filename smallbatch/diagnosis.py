@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from smallbatch import figures
-from smallbatch.batches import chunks
+from smallbatch.batchnorm.chunks import chunks
+from smallbatch.batchnorm.recalibration import Observed, assign, measure, moving_averages
 from smallbatch.errors import ParameterError
-from smallbatch.evaluation import EVALUATIONS, interval
-from smallbatch.recalibration import Observed, assign, measure, moving_averages
+from smallbatch.training.evaluation import EVALUATIONS, interval
 
 SMALL_BATCH, OVERFITTING, AVERAGES = "small normalization batch", "overfitting", "moving averages"
 LAG, NOISE = "moving averages lag", "moving averages are noisy"

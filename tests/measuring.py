@@ -4,9 +4,9 @@ import sys
 from types import ModuleType
 from typing import ClassVar
 
-from smallbatch import notebooks
-from smallbatch.config import RunConfig
 from smallbatch.parameters import Parameters, parameter
+from smallbatch.study import notebooks
+from smallbatch.training.config import RunConfig
 
 
 class Coin(Parameters):

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from smallbatch import claims, results
-from smallbatch.config import RunConfig
+from smallbatch import claims
+from smallbatch.study import records
+from smallbatch.training.config import RunConfig
 
 SIZES = [1, 2, 4, 8, 16, 32]
 SEEDS = range(6)
@@ -111,7 +112,7 @@ def study(seeds=SEEDS, experiments=tuple(EXPERIMENTS), n_classes=10, **truth):
         seconds = 60 * 2 ** (of_seed(truth.twice, config.seed) * doublings / 5)
         rows.append({"run": run, "experiments": " ".join(names)} | row_of(config, errors, seconds))
         histories.append(history_of(run, config, errors["moving"], seconds))
-        packed = {name: results.pack_correct(difficulty >= N_IMAGES * error / 100) for name, error in errors.items()}
+        packed = {name: records.pack_correct(difficulty >= N_IMAGES * error / 100) for name, error in errors.items()}
         correct.append({"run": run} | packed)
     runs = pd.DataFrame(rows)
     limits = short_trainings(seeds, truth)

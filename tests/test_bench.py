@@ -9,7 +9,7 @@ import pytest
 
 from bench import floor, profile
 from bench.__main__ import Contender
-from smallbatch.speed import exponents, summary
+from smallbatch.measurements.cost.speed import exponents, summary
 from tests.conftest import ROOT
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from smallbatch.config import RunConfig
 from smallbatch.errors import ParameterError
 from smallbatch.parameters import parameter
+from smallbatch.training.config import RunConfig
 from tests.measuring import Coin, Probe
 
 

@@ -17,10 +17,10 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from smallbatch.config import RunConfig
-from smallbatch.data import clothing
 from smallbatch.errors import UserError, require
-from smallbatch.study import Study, load_study
+from smallbatch.study.file import Study, load_study
+from smallbatch.training.config import RunConfig
+from smallbatch.training.data import clothing
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("tensorflow", "jax")

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import nbformat
 
-from smallbatch import data, results
-from smallbatch.config import RunConfig
 from smallbatch.errors import StudyError, UserError
-from smallbatch.execute import execute, log_path, only_one
 from smallbatch.figures.__main__ import draw_all
-from smallbatch.study import Study, load_study
+from smallbatch.study import records
+from smallbatch.study.execute import execute, log_path, only_one
+from smallbatch.study.file import Study, load_study
+from smallbatch.training import data
+from smallbatch.training.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
@@ -64,7 +65,7 @@ def _is_published(study: Study) -> bool:
 
 
 def _missing(study: Study) -> list[str]:
-    return [run for run in study.runs if results.read_record(study.folder / "runs" / run) is None]
+    return [run for run in study.runs if records.read_record(study.folder / "runs" / run) is None]
 
 
 def _snakemake(study: Study, lock: int) -> None:
@@ -86,7 +87,7 @@ def _snakemake(study: Study, lock: int) -> None:
 
 def gather(study: Study) -> int:
     """Write the study's tables and keep its showcase notebook beside them; return how many runs have a record."""
-    results.gather(study.folder, list(study.runs), study.experiments)
+    records.gather(study.folder, list(study.runs), study.experiments)
     missing = _missing(study)
     if study.showcase and study.showcase not in missing:
         _keep_showcase(study)
@@ -100,7 +101,7 @@ def _keep_showcase(study: Study) -> None:
     notebook = nbformat.read(log, as_version=4)
     # papermill saves as it goes: a killed run leaves a notebook without an end.
     if notebook.metadata.get("papermill", {}).get("end_time"):
-        results.write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
+        records.write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -123,7 +124,7 @@ def build(study: Study) -> bool:
         if not execute(study, study.showcase, again=True):
             return False
         gather(study)
-    results.write_if_changed(ONE_RUN, notebook.read_text())
+    records.write_if_changed(ONE_RUN, notebook.read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():
         print("The book is up to date.", flush=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from papermill.exceptions import PapermillExecutionError
 
-from smallbatch import results
-from smallbatch.config import RunConfig
 from smallbatch.errors import UserError, require
-from smallbatch.execute import execute_notebook, reason_of
-from smallbatch.notebooks import RETRAIN
-from smallbatch.overview import Overview
-from smallbatch.results import notebook_of, read_record
+from smallbatch.study import records as results
+from smallbatch.study.execute import execute_notebook, reason_of
+from smallbatch.study.notebooks import RETRAIN
+from smallbatch.study.overview import Overview
+from smallbatch.study.records import notebook_of, read_record
+from smallbatch.training.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 # What of a machine decides how sums are rounded, as far as records say it.

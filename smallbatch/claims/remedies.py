@@ -10,8 +10,8 @@ import pandas as pd
 from smallbatch.claims.measures import LARGE, few_seeds
 from smallbatch.claims.rules import Found
 from smallbatch.claims.tables import Cells, NotMeasured, Tables, errors_of, runs_of, share_diverged
-from smallbatch.config import RunConfig
 from smallbatch.statistics import paired_differences
+from smallbatch.training.config import RunConfig
 
 PLAIN = "plain"
 RECALIBRATION = "recalibrate the moving averages"

@@ -12,7 +12,7 @@ import pandas as pd
 from smallbatch.claims.measures import LARGE, SMALL, Measure, few_seeds, over_seeds
 from smallbatch.claims.rules import Found
 from smallbatch.claims.tables import Cells, NotMeasured, Tables, cells_of, runs_of, values_of
-from smallbatch.learning_rates import stable_limit
+from smallbatch.measurements.stable_learning_rate.estimator import stable_limit
 from smallbatch.statistics import FEWEST_SEEDS, ROUNDING, error_points, mean_over_seeds
 
 # A validation accuracy this close to the best, in points, counts as reached.

@@ -15,8 +15,8 @@ from pandas.errors import EmptyDataError
 
 from smallbatch.errors import UserError
 from smallbatch.paths import in_project
-from smallbatch.results import unpack_correct
 from smallbatch.statistics import error_points
+from smallbatch.study.records import unpack_correct
 
 # Data sets whose test images are the same at every seed; the others are split by the seed.
 SAME_TEST_IMAGES = ("clothing", "folder")

@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import PercentFormatter
 
-from smallbatch.data import Data
+from smallbatch.training.data import Data
 
 # One colour and marker per evaluation, throughout the book.
 EVALUATIONS = {

@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 
 from smallbatch.figures import MARKERS, axes
-from smallbatch.measurements.cost import (
+from smallbatch.measurements.cost.parameters import (
     CARD,
     COMPILED,
     COUNTED,

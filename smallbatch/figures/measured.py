@@ -3,7 +3,7 @@
 import pandas as pd
 
 from smallbatch.figures.evidence import Data, Evidence
-from smallbatch.notebooks import config_class
+from smallbatch.study.notebooks import config_class
 
 
 def measured(evidence: Evidence, notebook: str) -> Data:

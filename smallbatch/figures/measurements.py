@@ -8,7 +8,7 @@ import seaborn as sns
 from smallbatch.figures import EVALUATIONS, MARKERS
 from smallbatch.figures.axes import label_batch_sizes, label_plainly
 from smallbatch.measurements.checkpoint import BATCH_SIZES
-from smallbatch.scaling_laws import LAWS, predict
+from smallbatch.measurements.stable_learning_rate.scaling_laws import LAWS, predict
 
 # What batch norm normalizes with has the colours that it has in the rest of the book.
 BATCH, RECALIBRATED = EVALUATIONS["batch"], EVALUATIONS["recalibrated"]

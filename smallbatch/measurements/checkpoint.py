@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from smallbatch.config import RunConfig
 from smallbatch.errors import ParameterError, require
 from smallbatch.parameters import parameter
+from smallbatch.training.config import RunConfig
 
 if TYPE_CHECKING:
-    from smallbatch.data import Split
-    from smallbatch.training import Fitted
+    from smallbatch.training.data import Split
+    from smallbatch.training.loop import Fitted
 
 # The batch sizes of this project, which are measured where nothing else is asked for.
 BATCH_SIZES = [1, 2, 4, 8, 16, 32]

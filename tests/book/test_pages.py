@@ -171,7 +171,7 @@ def test_the_executed_notebook_is_shown_with_its_curves_and_its_record(built, br
 
 
 def test_every_parameter_is_explained(built, browser):
-    from smallbatch.config import RunConfig
+    from smallbatch.training.config import RunConfig
 
     page = open_page(browser, built.folder / "_build/html", "run-it-yourself", 1280)
     assert page.locator("article li strong code").all_inner_texts() == list(RunConfig.model_fields)

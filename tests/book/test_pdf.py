@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from smallbatch.execute import only_one
+from smallbatch.study.execute import only_one
 from tests.book.browsing import PAGES
 from workflow import pdf
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from smallbatch.measurements import cost
-from smallbatch.measurements.cost import Config
+from smallbatch.measurements.cost import parameters as cost
+from smallbatch.measurements.cost.parameters import Config
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "cost.ipynb"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.notebooks import config_class
+from smallbatch.study.notebooks import config_class
 from tests.conftest import ROOT
 
 NOTEBOOKS = ("stable_learning_rate", "gradient_noise", "batch_norm_noise")

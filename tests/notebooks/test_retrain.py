@@ -9,8 +9,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from smallbatch import results
-from smallbatch.config import RunConfig
+from smallbatch.study import records
+from smallbatch.training.config import RunConfig
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "retrain.ipynb"
@@ -35,7 +35,7 @@ def papermill(folder, *parameters, environment=None):
 
 
 def only_record(folder):
-    (record,) = [results.read_record(f) for f in (folder / "results" / "runs").iterdir()]
+    (record,) = [records.read_record(f) for f in (folder / "results" / "runs").iterdir()]
     return record
 
 
@@ -96,7 +96,7 @@ TINY = [("n_train", 40), ("batch_size", 20), ("width", 0.125), ("depth", 0.1), (
 def test_two_runs_with_the_same_parameters_give_identical_metrics(built, tmp_path):
     # The first run was made by `make study`, in another process and beside other runs.
     (study_run,) = [f for f in (built.folder / "results/tiny/runs").iterdir() if f.name.startswith("b20-s1-")]
-    first = results.read_record(study_run)
+    first = records.read_record(study_run)
     again = papermill(tmp_path, *TINY, ("seed", 1))
     assert again.returncode == 0, again.stderr
     second = only_record(tmp_path)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.measurements import wilson_martinez
-from smallbatch.measurements.wilson_martinez import Config
+from smallbatch.measurements.wilson_martinez import parameters as wilson_martinez
+from smallbatch.measurements.wilson_martinez.parameters import Config
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "wilson_martinez.ipynb"

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from smallbatch.errors import UserError
-from smallbatch.study import load_study, parse_study
+from smallbatch.study.file import load_study, parse_study
 from tests.conftest import ROOT, TINY
 from workflow import bundle
 

@@ -11,7 +11,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from smallbatch import results
+from smallbatch.study import records as results
 from tests.conftest import TINY
 
 pytestmark = pytest.mark.slow
@@ -160,23 +160,25 @@ COIN_CELLS = (
 import numpy as np
 import pandas as pd
 
-from smallbatch import results
-from smallbatch.measurements.coin import Config
+from smallbatch.measurements.coin.parameters import Config
+from smallbatch.study import records
 
 config = Config.from_notebook(globals())
 heads = np.random.default_rng(config.seed).integers(0, 2, config.throws)
-record = results.make_measurement(config, {"share": {"heads": heads.mean()}}, {"measuring": 0.5})
-results.write_measurement(config, record, pd.DataFrame({"heads": heads}))
+record = records.make_measurement(config, {"share": {"heads": heads.mean()}}, {"measuring": 0.5})
+records.write_measurement(config, record, pd.DataFrame({"heads": heads}))
 """,
 )
 
 
 @pytest.fixture
 def with_coin(copy):
-    """A copy with one more measurement notebook, added by the three steps that `smallbatch.notebooks` gives."""
-    (copy.folder / "smallbatch/measurements/coin.py").write_text(COIN)
-    registry = copy.folder / "smallbatch/notebooks.py"
-    added = 'CONFIGS = {\n    "coin": "smallbatch.measurements.coin.Config",\n    "gone": "no_such_module.Config",'
+    """A copy with one more measurement notebook, added by the three steps that `smallbatch.study.notebooks` gives."""
+    (copy.folder / "smallbatch/measurements/coin").mkdir()
+    (copy.folder / "smallbatch/measurements/coin/parameters.py").write_text(COIN)
+    registry = copy.folder / "smallbatch/study/notebooks.py"
+    coin, gone = "smallbatch.measurements.coin.parameters.Config", "no_such_module.Config"
+    added = f'CONFIGS = {{\n    "coin": "{coin}",\n    "gone": "{gone}",'
     assert registry.read_text().count("CONFIGS = {") == 1
     registry.write_text(registry.read_text().replace("CONFIGS = {", added))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in COIN_CELLS])

@@ -7,7 +7,7 @@ import math
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from smallbatch import results
+from smallbatch.study import records as results
 from workflow import verify
 
 RECORD = {

@@ -9,9 +9,9 @@ from smallbatch.figures.citable import Citable
 from smallbatch.figures.evidence import Data, Evidence, NotMeasured
 from smallbatch.figures.measured import first_network, measured
 from smallbatch.figures.policies import search_validation_error
-from smallbatch.measurements import rates
-from smallbatch.measurements.stable_learning_rate import Config, loss_limit
-from smallbatch.scaling_laws import predict
+from smallbatch.measurements.stable_learning_rate import rates
+from smallbatch.measurements.stable_learning_rate.parameters import Config, loss_limit
+from smallbatch.measurements.stable_learning_rate.scaling_laws import predict
 from smallbatch.statistics import error_points
 
 NOTEBOOK = "stable_learning_rate"

@@ -1,0 +1,104 @@
+"""Images by name: `load(config)` returns the three splits of any data set; nothing here knows the model."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smallbatch.errors import ParameterError
+from smallbatch.training.config import RunConfig
+from smallbatch.training.data import clothing, digits, folder, tfds
+from smallbatch.training.data.sampling import add_label_noise, stratified_subset
+from smallbatch.training.data.split import Split
+
+# Not one of the seeds that a run can have, so that no subset is drawn by the same numbers.
+SEED_OF_TEST_IMAGES = 2**31
+
+
+@dataclass(frozen=True)
+class Data:
+    """The images of a run: three splits and the names of the classes that labels 0, 1, ... stand for."""
+
+    train: Split
+    validation: Split
+    test: Split
+    class_names: list[str]
+
+    def splits(self) -> dict[str, Split]:
+        """Return the splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def load(config: RunConfig) -> Data:
+    """Return the images that the parameters ask for; raise `UserError` where they cannot be had."""
+    splits, class_names = _source(config).load(config)
+    data = Data(*splits, class_names)
+    if config.n_test_from_train:
+        _check_moved(config, len(data.train), len(class_names))
+        data = _with_larger_test(data, config.n_test_from_train)
+    if config.n_train is not None:
+        _check_subset(config, len(data.train), len(class_names))
+        keep = stratified_subset(data.train.labels, config.n_train, config.seed)
+        data = replace(data, train=data.train.take(keep))
+    _check_batch(config, len(data.train))
+    if config.label_noise:
+        noisy = add_label_noise(data.train.labels, len(class_names), config.label_noise, config.seed)
+        data = replace(data, train=Split(data.train.images, noisy))
+    return data
+
+
+def check(config: RunConfig) -> None:
+    """Raise `UserError` where `load` would, as far as that shows without reading the images (used by studies)."""
+    count = _source(config).count_train(config)
+    if count is None:
+        return
+    n_images, n_classes = count
+    if config.n_test_from_train:
+        _check_moved(config, n_images, n_classes)
+        n_images -= config.n_test_from_train
+    if config.n_train is not None:
+        _check_subset(config, n_images, n_classes)
+    _check_batch(config, config.n_train or n_images)
+
+
+def _with_larger_test(data: Data, n: int) -> Data:
+    moved = stratified_subset(data.train.labels, n, SEED_OF_TEST_IMAGES)
+    left = np.setdiff1d(np.arange(len(data.train)), moved)
+    pairs = zip(vars(data.test).values(), vars(data.train.take(moved)).values(), strict=True)
+    test = Split(*(np.concatenate(pair) for pair in pairs))
+    return replace(data, train=data.train.take(left), test=test)
+
+
+def _check_moved(config: RunConfig, n_images: int, n_classes: int) -> None:
+    """Raise `ParameterError` unless so many images can go to the test split and leave every class behind."""
+    moved = config.n_test_from_train
+    if not n_classes <= moved <= n_images - n_classes:
+        raise ParameterError(
+            f"n_test_from_train = {moved} is not allowed with dataset = {config.dataset!r}. Allowed: 0, or "
+            f"{n_classes} (one image per class) to {n_images - n_classes} (all but one training image per class)"
+        )
+
+
+def _check_subset(config: RunConfig, n_images: int, n_classes: int) -> None:
+    """Raise `ParameterError` unless `n_train` of `n_images` images can be drawn with every class in them."""
+    if not n_classes <= config.n_train <= n_images:
+        left = f" that n_test_from_train = {config.n_test_from_train} leaves" if config.n_test_from_train else ""
+        raise ParameterError(
+            f"n_train = {config.n_train} is not allowed with dataset = {config.dataset!r}. "
+            f"Allowed: {n_classes} (one image per class) to {n_images} (all training images{left})"
+        )
+
+
+def _check_batch(config: RunConfig, n_train: int) -> None:
+    if config.batch_size > n_train:
+        raise ParameterError(
+            f"batch_size = {config.batch_size} is larger than the training set of {n_train} images. "
+            f"Allowed: 1 to {n_train}"
+        )
+
+
+def _source(config: RunConfig):
+    sources = {"digits": digits, "clothing": clothing, "folder": folder}
+    return sources.get(config.dataset, tfds)
+
+
+__all__ = ["Data", "Split", "check", "load"]

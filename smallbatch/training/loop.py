@@ -1,0 +1,219 @@
+"""Training with SGD and momentum: a budget in epochs or steps, the history of each epoch, divergence caught."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from smallbatch.batchnorm import recalibration
+from smallbatch.batchnorm.inference import scores
+from smallbatch.training.config import RunConfig
+from smallbatch.training.data import Data, augmentation
+from smallbatch.training.optimizer import SGD
+from smallbatch.training.steps import Epoch, TrainingProgram, place
+
+# Augmented images that wait in memory to be trained on.
+AUGMENTED_AT_ONCE = 512
+# Training images whose statistics the moving averages are compared with after each epoch.
+LAG_IMAGES = 128
+# Mean cross-entropy, in nats, that no training comes back from; guessing costs log(classes), 2.3 for ten.
+EXPLODED_LOSS = 1e3
+
+
+class Order:
+    """Which images each step of an epoch takes: drawn anew each epoch, the same at every batch size for a seed.
+
+    An incomplete last batch is left out, since its few images would be normalized over a smaller batch than the one
+    under study. With a masked loss an epoch shows each image once with its loss; the images that only take part in the
+    statistics come last in their batch and are drawn at random from the others at each step.
+    """
+
+    def __init__(self, n_images: int, config: RunConfig):
+        self.n_images, self.config = n_images, config
+        self.n_steps = n_images // config.sgd_batch_size
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Return indices of images, (steps, batch size), of the epoch of this number, from 0."""
+        seed, size = self.config.seed, self.config.sgd_batch_size
+        order = np.random.default_rng([seed, 3, number]).permutation(self.n_images)
+        with_loss = order[: self.n_steps * size].reshape(self.n_steps, size)
+        if size == self.config.batch_size:
+            return with_loss
+        generator = np.random.default_rng([seed, 4, number])
+        return np.stack([self._with_companions(batch, generator) for batch in with_loss])
+
+    def _with_companions(self, with_loss: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        drawn = generator.permutation(self.n_images)
+        companions = drawn[~np.isin(drawn, with_loss)][: self.config.batch_size - len(with_loss)]
+        return np.concatenate([with_loss, companions])
+
+
+def _one_hot(labels: np.ndarray, n_classes: int, smoothing: float = 0.0) -> np.ndarray:
+    """Return labels as rows that sum to one, float32 (n, n_classes) (smoothing: Szegedy et al. 2016, section 7)."""
+    rows = np.eye(n_classes, dtype=np.float32)[labels]
+    return (1 - smoothing) * rows + np.float32(smoothing / n_classes)
+
+
+def has_soft_labels(config: RunConfig) -> bool:
+    """Return whether training labels are shares of classes and not a class each."""
+    return config.label_smoothing > 0 or config.augmentation in ("mixup", "cutmix")
+
+
+def training_labels(data: Data, config: RunConfig) -> np.ndarray:
+    """Return the labels to train on: int32 (n,), or float32 (n, classes) where they are shares of classes."""
+    if not has_soft_labels(config):
+        return data.train.labels.astype(np.int32)
+    return _one_hot(data.train.labels, len(data.class_names), config.label_smoothing)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training came to: the history, a row per epoch; whether it diverged; the epoch whose weights were kept."""
+
+    history: list[dict]
+    diverged: bool
+    kept_epoch: int
+
+
+def prepare(config: RunConfig) -> None:
+    """Make the run repeatable: seed everything, fix the number of threads, ask for deterministic operations.
+
+    Call it before the first model is built: the backends read the number of threads only once. Raises
+    `ParameterError` where the backend cannot do what is asked for.
+    """
+    if config.augmentation != "none":
+        augmentation.check_backend(config.augmentation)
+    if keras.backend.backend() == "tensorflow":
+        _prepare_tensorflow(config.threads)
+    elif keras.backend.backend() == "jax" and config.threads == 1:
+        flag = "--xla_cpu_multi_thread_eigen=false"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+    keras.utils.set_random_seed(config.seed)
+
+
+def _prepare_tensorflow(threads: int) -> None:
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return
+    tf.config.experimental.enable_op_determinism()
+    try:
+        # Operations side by side, such as the branches of a block, each on one thread: sharing out single operations
+        # costs more than it gains at these sizes, and would round sums differently.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:
+        # A session that has computed already keeps its threads.
+        print(f"TensorFlow is already running; restart the kernel to use threads = {threads}.")
+
+
+def compile_model(model: keras.Model, config: RunConfig, n_train: int) -> None:
+    """Compile for classification by logits with SGD and momentum, for `n_train` training images."""
+    learning_rate = config.scaled_learning_rate()
+    warmup_steps = round(config.warmup_epochs * (n_train // config.sgd_batch_size))
+    if warmup_steps:
+        # Keras's linear "decay", upwards: after the last of these steps the rate stays where it is.
+        learning_rate = keras.optimizers.schedules.PolynomialDecay(
+            learning_rate / warmup_steps, warmup_steps, end_learning_rate=learning_rate
+        )
+    optimizer = SGD(learning_rate, config.momentum, weight_decay=config.weight_decay or None)
+    if config.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["beta", "bias"])
+    loss = keras.losses.SparseCategoricalCrossentropy
+    if has_soft_labels(config):
+        loss = keras.losses.CategoricalCrossentropy
+    model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"])
+
+
+def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibration.Observed) -> Fitted:
+    """Train within the budget; after each epoch, validate and measure the lag of the moving averages."""
+    if config.normalization == "frozen":
+        recalibration.freeze_statistics(model, data.train.images)
+    order = Order(len(data.train), config)
+    n_steps = config.steps or config.epochs * order.n_steps
+    n_epochs = math.ceil(n_steps / order.n_steps)
+    train_epoch = _epoch_program(model, data, config)
+    sample = data.train.images[np.random.default_rng(0).permutation(len(data.train))[:LAG_IMAGES]]
+    early_stopping = _early_stopping(model, config)
+    history, steps, diverged, start = [], 0, False, time.perf_counter()
+    for number in range(n_epochs):
+        epoch = train_epoch(order.epoch(number), n_steps - steps)
+        losses, correct = scores(observed.inference, data.validation.images, data.validation.labels)
+        steps += epoch.steps
+        row = {
+            "epoch": number + 1,
+            "steps": steps,
+            "images": steps * config.sgd_batch_size,
+            "seconds": round(time.perf_counter() - start, 3),
+            "train_loss": epoch.loss,
+            "train_accuracy": epoch.accuracy,
+            "validation_loss": losses.mean(),
+            "validation_accuracy": correct.mean(),
+        }
+        history.append(row | _timed_lag(observed, sample))
+        _report(row, n_epochs, config)
+        # Weights that overflowed in the last step show in the validation loss only.
+        diverged = not epoch.loss < EXPLODED_LOSS or not math.isfinite(losses.mean())
+        early_stopping.on_epoch_end(number, {"val_loss": losses.mean()})
+        if diverged or model.stop_training:
+            break
+    early_stopping.on_train_end()
+    kept = getattr(early_stopping, "best_epoch", number) + 1
+    return Fitted(history, diverged, kept)
+
+
+def _epoch_program(model: keras.Model, data: Data, config: RunConfig) -> Callable[[np.ndarray, int], Epoch]:
+    """Return a function that trains on the batches of an epoch, at most so many steps."""
+    program = TrainingProgram(model, EXPLODED_LOSS)
+    images, labels = data.train.images, training_labels(data, config)
+    if config.augmentation == "none":
+        placed = place(images), place(labels)
+        return lambda indices, most: program(*placed, indices, min(most, len(indices)), config.sgd_batch_size)
+    augment = augmentation.make(config.augmentation, config.seed)
+
+    def augmented_epoch(indices: np.ndarray, most: int) -> Epoch:
+        parts = []
+        for some in np.array_split(indices[:most], math.ceil(indices[:most].size / AUGMENTED_AT_ONCE)):
+            batches = [augment(images[batch].astype(np.float32), labels[batch]) for batch in some]
+            stacked = (place(np.concatenate(part)) for part in zip(*batches, strict=True))
+            rows = np.arange(some.size).reshape(some.shape)
+            parts.append(program(*stacked, rows, len(rows), config.sgd_batch_size))
+            if parts[-1].steps < len(rows):
+                break
+        weights = [part.steps for part in parts]
+        loss, accuracy = (np.average([part[k] for part in parts], weights=weights) for k in (0, 1))
+        return Epoch(float(loss), float(accuracy), sum(weights))
+
+    return augmented_epoch
+
+
+def _early_stopping(model: keras.Model, config: RunConfig) -> keras.callbacks.Callback:
+    """Return Keras's early stopping, or a callback that does nothing, ready for the first epoch."""
+    callback = keras.callbacks.Callback()
+    if config.early_stopping_patience is not None:
+        callback = keras.callbacks.EarlyStopping(
+            "val_loss", patience=config.early_stopping_patience, restore_best_weights=True
+        )
+    model.stop_training = False
+    callback.set_model(model)
+    callback.on_train_begin()
+    return callback
+
+
+def _timed_lag(observed: recalibration.Observed, images: np.ndarray) -> dict[str, float]:
+    start = time.perf_counter()
+    lag = recalibration.lag(observed, images)
+    return lag | {"seconds_lag": round(time.perf_counter() - start, 3)}
+
+
+def _report(row: dict, n_epochs: int, config: RunConfig) -> None:
+    print(
+        f"batch size {config.batch_size}, seed {config.seed}: epoch {row['epoch']} of {n_epochs}, "
+        f"loss {row['train_loss']:.3f}, accuracy {row['train_accuracy']:.3f}, "
+        f"validation accuracy {row['validation_accuracy']:.3f}, {row['seconds']:.0f} s",
+        flush=True,
+    )

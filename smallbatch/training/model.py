@@ -1,0 +1,207 @@
+"""Inception-ResNet-v2 (Szegedy et al. 2017) as `keras.applications` publishes it, whole or in miniature.
+
+The published network is cloned layer by layer: `width` scales the filters of every convolution, `depth` leaves
+residual blocks out. With both at 1.0 the clone is exactly the published network. Nothing here knows the data.
+"""
+
+import contextlib
+import difflib
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+from keras.src.backend.common import global_state  # there is no public way to leave variables without values
+
+from smallbatch.batchnorm.layers import layer as normalizing_layer
+from smallbatch.errors import ParameterError
+from smallbatch.training.config import RunConfig
+
+# Keras's list of variables that are still to get their first values.
+WAITING = "uninitialized_variables"
+BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Let networks that are built inside have layers, connections and shapes, but no values of their weights.
+
+    They can be counted, not run. Drawing the published network's 54 million weights takes longer than all else.
+    """
+    waiting = list(global_state.get_global_attribute(WAITING, []))
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    # Keras would draw them after all together with the next model's.
+    global_state.set_global_attribute(WAITING, waiting)
+
+
+def build(config: RunConfig, n_classes: int) -> keras.Model:
+    """Return the network with its classifier: images (n, side, side, 3) with values 0-255 to logits (n, n_classes).
+
+    Raises `ParameterError` where `weights` or `trainable` do not fit.
+    """
+    model = _classifier(config, n_classes)
+    _load_weights(model, config, n_classes)
+    _choose_trainable(_network(model), config.trainable)
+    return model
+
+
+def inception_resnet_v2(
+    image_size: int,
+    width: float = 1.0,
+    depth: float = 1.0,
+    batch_norm_momentum: float = 0.99,
+    normalization: str = "batch",
+    ghost_batch_size: int | None = None,
+    dropout_between_batch_norms: float = 0.0,
+) -> keras.Model:
+    """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
+    with without_values():
+        published = _published(image_size, weights=None)
+
+    def clone(layer):
+        parameters = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            parameters["momentum"] = batch_norm_momentum
+            return normalizing_layer(normalization, parameters, ghost_batch_size, width)
+        if isinstance(layer, keras.layers.Conv2D):
+            parameters["filters"] = int(parameters["filters"] * width)
+        return type(layer).from_config(parameters)
+
+    ends = _block_ends(published)
+    left_out = {name for name, block in ends.items() if not _is_kept(block, depth)}
+    needed = _needed(published, left_out)
+
+    def call(layer, *args, **kwargs):
+        # A block that is left out hands its input on; what its branches would compute, nobody asks for.
+        if layer.name in left_out or layer.name not in needed:
+            return args[0][0] if isinstance(args[0], list) else args[0]
+        outputs = layer(*args, **kwargs)
+        if dropout_between_batch_norms and layer.name.endswith("_ac") and layer.name in ends:
+            name = f"{ends[layer.name]}_dropout"
+            return keras.layers.Dropout(dropout_between_batch_norms, name=name)(outputs)
+        return outputs
+
+    return keras.models.clone_model(published, clone_function=clone, call_function=call)
+
+
+def _classifier(config: RunConfig, n_classes: int) -> keras.Model:
+    network = inception_resnet_v2(
+        config.image_size,
+        config.width,
+        config.depth,
+        config.momentum_of_averages(),
+        config.normalization,
+        config.ghost_batch_size,
+        config.dropout_between_batch_norms,
+    )
+    images = keras.Input((config.image_size, config.image_size, 3), name="images")
+    # The published preprocessing: values from -1 to 1.
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
+    features = network(scaled)
+    if config.dropout:
+        features = keras.layers.Dropout(config.dropout, name="dropout")(features)
+    logits = keras.layers.Dense(n_classes, name="logits")(features)
+    return keras.Model(images, logits, name="classifier")
+
+
+def _network(model: keras.Model) -> keras.Model:
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def _published(image_size: int, weights: str | None) -> keras.Model:
+    return keras.applications.InceptionResNetV2(
+        include_top=False, weights=weights, input_shape=(image_size, image_size, 3), pooling="avg"
+    )
+
+
+def _block_ends(published: keras.Model) -> dict[str, str]:
+    """Return the layers that end a residual block, its addition and its last activation, with the block's name."""
+    ends = {}
+    for layer in published.layers:
+        if type(layer).__name__ == "CustomScaleLayer":
+            # The addition itself has no telling name, but the convolution that feeds it has.
+            ends[layer.name] = layer.input[1]._keras_history.operation.name.removesuffix("_conv")
+        elif re.fullmatch(r"block\d+_\d+_ac", layer.name):
+            ends[layer.name] = layer.name.removesuffix("_ac")
+    return ends
+
+
+def _needed(published: keras.Model, left_out: set[str]) -> set[str]:
+    """Return the names of the layers that the output depends on, where those left out hand on their first input."""
+    needed, waiting = set(), [published.outputs[0]]
+    while waiting:
+        layer = waiting.pop()._keras_history.operation
+        if layer.name in needed or isinstance(layer, keras.layers.InputLayer):
+            continue
+        needed.add(layer.name)
+        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        waiting += inputs[:1] if layer.name in left_out else inputs
+    return needed
+
+
+def _is_kept(block: str, depth: float) -> bool:
+    kind, number = block.split("_")
+    n_kept = round(BLOCKS[kind] * depth)
+    # The very last block differs from the others (no scaling, no activation), so every miniature ends with it.
+    if kind == "block8":
+        return int(number) < n_kept or int(number) == BLOCKS[kind]
+    return int(number) <= n_kept
+
+
+def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None:
+    weights = config.weights
+    if weights == "none":
+        return
+    if weights == "imagenet":
+        _network(model).set_weights(_imagenet(config.image_size).get_weights())
+        return
+    if not Path(weights).is_file():
+        raise ParameterError(f"weights = {weights!r}: there is no such file. Allowed: none, imagenet, or a file")
+    try:
+        _read_file(model, weights)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        # Keras looks weights up by the class of their layer, so those of a network with plain batch norm and
+        # without dropout only fit its like. The variables are the same, though, and in the same order.
+        plain = config.model_copy(
+            update={"normalization": "batch", "ghost_batch_size": None, "dropout": 0.0}
+            | {"dropout_between_batch_norms": 0.0}
+        )
+        if plain == config or config.normalization == "group":
+            raise ParameterError(f"weights = {weights!r} does not fit this network: {error}") from None
+        model.set_weights(build(plain, n_classes).get_weights())
+
+
+def _read_file(model: keras.Model, path: str) -> None:
+    # Keras saves a whole model as *.weights.h5; the published files of the network alone are *.h5.
+    target = model if path.endswith(".weights.h5") else _network(model)
+    with warnings.catch_warnings():
+        # Keras only warns where a part of the model is not in the file, and leaves it at random.
+        warnings.simplefilter("error")
+        target.load_weights(path)
+
+
+def _imagenet(image_size: int) -> keras.Model:
+    try:
+        return _published(image_size, weights="imagenet")
+    except Exception as error:  # Keras raises a bare Exception where the download fails
+        raise ParameterError(
+            f"weights = 'imagenet' cannot be downloaded here ({error}). Download "
+            "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5 on another machine and give the file "
+            "as weights, or use weights = 'none'"
+        ) from None
+
+
+def _choose_trainable(network: keras.Model, trainable: str) -> None:
+    if trainable == "all":
+        return
+    names = [layer.name for layer in network.layers]
+    if trainable != "head" and trainable not in names:
+        close = ", ".join(difflib.get_close_matches(trainable, names, n=3)) or ", ".join(names[:3])
+        raise ParameterError(
+            f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head, or a layer such as {close}"
+        )
+    first = len(names) if trainable == "head" else names.index(trainable)
+    for layer in network.layers[:first]:
+        layer.trainable = False
