@@ -11,7 +11,7 @@ from smallbatch.training.config import RunConfig
 
 if TYPE_CHECKING:
     from smallbatch.training.data import Split
-    from smallbatch.training.loop import Fitted
+    from smallbatch.training.loop import TrainingResult
 
 # The batch sizes of this project, which are measured where nothing else is asked for.
 BATCH_SIZES = [1, 2, 4, 8, 16, 32]
@@ -42,7 +42,7 @@ class CheckpointConfig(RunConfig):
         return self
 
 
-def require_trained(fitted: "Fitted", config: RunConfig) -> None:
+def require_trained(fitted: "TrainingResult", config: RunConfig) -> None:
     """Raise `ParameterError` where training diverged: there is no checkpoint to measure at."""
     if fitted.diverged:
         raise ParameterError(

@@ -61,6 +61,10 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
         # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
         if read_record(study.folder / "runs" / run) and not again:
             return True
+        # Weights are not published: the run that they come from is trained again where they are missing.
+        first = study.before(run)
+        if first and not study.runs[run].weights_of(first).is_file() and not execute(study, first, again=True):
+            return False
         try:
             with _stderr_to(log.with_suffix(".stderr")):
                 execute_notebook(config, log, stdout_file=sys.stdout)

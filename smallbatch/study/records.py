@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,14 +27,20 @@ from smallbatch.study.notebooks import CONFIGS, RETRAIN, config_class
 from smallbatch.training.config import RunConfig
 
 if TYPE_CHECKING:  # Pages and workflow read records without waiting for Keras.
-    from smallbatch.training.evaluation import Evaluated
-    from smallbatch.training.loop import Fitted
+    from smallbatch.training.evaluation import EvaluationResult
+    from smallbatch.training.loop import TrainingResult
 
+# The evaluations on the way through a training, a row per step, evaluation and split.
+SNAPSHOTS = "snapshots.csv"
 PACKAGES = ("smallbatch", "keras", "tensorflow", "jax", "keras-cv", "numpy", "scikit-learn")
 
 
 def make_record(
-    config: RunConfig, fitted: "Fitted", evaluated: "Evaluated", images: dict[str, int], seconds: dict[str, float]
+    config: RunConfig,
+    fitted: "TrainingResult",
+    evaluated: "EvaluationResult",
+    images: dict[str, int],
+    seconds: dict[str, float],
 ) -> dict:
     """Return the record of a finished run.
 
@@ -85,12 +92,13 @@ def _circumstances(seconds: dict[str, float]) -> dict:
     }
 
 
-def write_record(config: RunConfig, record: dict, history: list[dict]) -> Path:
+def write_record(config: RunConfig, record: dict, history: list[dict], snapshots: Sequence[dict] = ()) -> Path:
     """Write `record.json` and `history.csv` into `<record_folder>/runs/<run>`; return that folder.
 
-    The folder is filled beside its place and then renamed, so a reader never sees half a record.
+    Evaluations on the way, if there are any, are `snapshots.csv` beside them. The folder is filled beside its place and
+    then renamed, so a reader never sees half a record.
     """
-    return _write_folder(config, record, pd.DataFrame(history))
+    return _write_folder(config, record, pd.DataFrame(history), pd.DataFrame(snapshots))
 
 
 def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> Path:
@@ -110,7 +118,7 @@ def table_name(notebook: str) -> str:
     return "history.csv" if notebook == RETRAIN else "measurements.csv"
 
 
-def _write_folder(config: Parameters, record: dict, table: pd.DataFrame) -> Path:
+def _write_folder(config: Parameters, record: dict, table: pd.DataFrame, snapshots: pd.DataFrame | None = None) -> Path:
     runs = in_project(config.record_folder) / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     target = runs / record["run"]
@@ -118,6 +126,8 @@ def _write_folder(config: Parameters, record: dict, table: pd.DataFrame) -> Path
     try:
         (work / "record.json").write_text(json.dumps(_for_json(record), indent=1, allow_nan=False) + "\n")
         table.to_csv(work / table_name(config.NOTEBOOK), index=False)
+        if snapshots is not None and not snapshots.empty:
+            snapshots.to_csv(work / SNAPSHOTS, index=False)
         work.chmod(0o755)
         _replace_folder(work, target)
     finally:
@@ -153,10 +163,10 @@ def notebook_of(record: dict) -> str:
 def gather(folder: Path, run_ids: list[str], experiments: dict[str, list[str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write the tables of a study; return `runs` (a row per training run) and `history` (a row per run and epoch).
 
-    `runs.csv`, `history.csv` and `test_correct.csv` hold the training runs. Each measurement notebook has two tables
-    of its own, see `_gather_measurements`. Runs without a record are left out: they have failed or are still to come;
-    a table without rows is no file. Column `experiments` (`experiment` in measurements) names the experiments that a
-    run belongs to, separated by spaces.
+    `runs.csv`, `history.csv`, `test_correct.csv` and `snapshots.csv` hold the training runs. Each measurement notebook
+    has two tables of its own, see `_gather_measurements`. Runs without a record are left out: they have failed or are
+    still to come; a table without rows is no file. Column `experiments` (`experiment` in measurements) names the
+    experiments that a run belongs to, separated by spaces.
     """
     found = {run: record for run in run_ids if (record := read_record(folder / "runs" / run))}
     names = {run: " ".join(name for name, members in experiments.items() if run in members) for run in found}
@@ -168,9 +178,12 @@ def gather(folder: Path, run_ids: list[str], experiments: dict[str, list[str]]) 
     runs = pd.DataFrame([_flat(record, names[run]) for run, record in trained.items()])
     history = _of_all_runs(folder, "history.csv", {run: {"run": run} for run in trained})
     correct = [{"run": run, **record.get("test_correct", {})} for run, record in trained.items()]
+    with_snapshots = [run for run in trained if (folder / "runs" / run / SNAPSHOTS).is_file()]
+    snapshots = _of_all_runs(folder, SNAPSHOTS, {run: {"run": run} for run in with_snapshots})
     _write_table(folder / "runs.csv", runs)
     _write_table(folder / "history.csv", history)
     _write_table(folder / "test_correct.csv", pd.DataFrame(correct))
+    _write_table(folder / SNAPSHOTS, snapshots)
     return runs, history
 
 

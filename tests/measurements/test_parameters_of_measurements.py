@@ -11,7 +11,7 @@ from smallbatch.measurements.gradient_noise import parameters as gradient_noise
 from smallbatch.measurements.stable_learning_rate import estimator, scaling_laws
 from smallbatch.measurements.stable_learning_rate import parameters as stable_learning_rate
 from smallbatch.training.data import Split
-from smallbatch.training.loop import Fitted
+from smallbatch.training.loop import TrainingResult
 
 
 @pytest.mark.parametrize("module", [batch_norm_noise, gradient_noise, stable_learning_rate])
@@ -48,9 +48,9 @@ def test_contradictions_are_refused(module, parameters, message):
 
 def test_a_diverged_training_is_no_checkpoint():
     config = gradient_noise.Config.create(learning_rate=5.0)
-    checkpoint.require_trained(Fitted([], False, 1), config)
+    checkpoint.require_trained(TrainingResult([], False, 1), config)
     with pytest.raises(ParameterError, match=r"learning_rate = 5.0 at batch_size = 32: .* diverged"):
-        checkpoint.require_trained(Fitted([], True, 1), config)
+        checkpoint.require_trained(TrainingResult([], True, 1), config)
 
 
 def test_a_checkpoint_that_knows_nothing_has_nothing_to_lose():

@@ -290,6 +290,46 @@ def test_warm_up_rises_linearly_and_stays(data):
     assert rates[0] == pytest.approx(0.04) and rates[10:] == pytest.approx([0.4] * 3)
 
 
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize("warmup_epochs", [0, 1])
+def test_the_learning_rate_falls_to_zero_after_the_warm_up(data, kind, warmup_epochs):
+    config = create(epochs=3, learning_rate=0.2, learning_rate_schedule=kind, warmup_epochs=warmup_epochs)
+    model = network()
+    loop.compile_model(model, config, 22)
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(16)]
+    warm = 5 * warmup_epochs
+    np.testing.assert_allclose(rates[:warm], 0.2 * (np.arange(warm) + 1) / 5, rtol=1e-6)
+    done = np.arange(16 - warm) / (15 - warm)
+    expected = 1 - done if kind == "linear" else (1 + np.cos(np.pi * done)) / 2
+    np.testing.assert_allclose(rates[warm:], 0.2 * expected, atol=1e-7)
+    assert loop.fit(model, data, config, recalibration.Observed(model)).history[-1]["steps"] == 15
+
+
+def test_the_schedule_goes_by_the_steps_where_they_are_the_budget():
+    model = network()
+    loop.compile_model(model, create(steps=8, epochs=100, learning_rate_schedule="linear"), 22)
+    assert float(model.optimizer._learning_rate(4)) == pytest.approx(0.05)
+
+
+def test_early_stopping_can_go_by_the_recalibrated_loss(data, monkeypatch):
+    seen = []
+    real = recalibration.recalibrated
+    monkeypatch.setattr(recalibration, "recalibrated", lambda *given: seen.append(1) or real(*given))
+    lagging = {"epochs": 8, "early_stopping_patience": 3}
+    _, by_moving = fit(data, normalized(momentum=0.999), **lagging)
+    assert not seen
+    _, by_recalibrated = fit(data, normalized(momentum=0.999), early_stopping_evaluation="recalibrated", **lagging)
+    assert len(seen) == len(by_recalibrated.history)
+    model, _ = fit(data, normalized(momentum=0.999), epochs=by_recalibrated.kept_epoch)
+    observed = recalibration.Observed(model)
+    with recalibration.recalibrated(observed, data.train.images):
+        kept = scores(observed.inference, data.validation.images, data.validation.labels)[0].mean()
+    other, _ = fit(data, normalized(momentum=0.999), epochs=by_moving.kept_epoch)
+    observed = recalibration.Observed(other)
+    with recalibration.recalibrated(observed, data.train.images):
+        assert kept <= scores(observed.inference, data.validation.images, data.validation.labels)[0].mean()
+
+
 def test_early_stopping_goes_back_to_the_best_epoch(data):
     # Two images whose labels are the wrong way round: the better the training, the worse the validation.
     wrong = Data(data.train, Split(data.validation.images, 1 - data.validation.labels), data.test, data.class_names)
