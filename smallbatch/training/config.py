@@ -47,6 +47,16 @@ class RunConfig(Parameters):
 
     NOTEBOOK: ClassVar[str] = "retrain"
     PLACES: ClassVar[frozenset[str]] = Parameters.PLACES | {"data_folder"}
+    HEADINGS: ClassVar[dict[str, str]] = Parameters.HEADINGS | {
+        "dataset": "Images",
+        "width": "Network",
+        "batch_size": "Batches, and what normalizes",
+        "epochs": "Budget and optimizer",
+        "batch_norm_momentum": "Moving averages of batch norm",
+        "dropout": "Other regularizers",
+        "early_stopping_patience": "On the way",
+        "threads": "Machine",
+    }
 
     dataset: Annotated[str, AfterValidator(_check_dataset)] = parameter(
         "digits",
