@@ -98,7 +98,7 @@ def floors(network: str, batch_sizes: list[int], threads: int) -> dict:
 
 def main(networks: list[str]) -> None:
     """Measure, print and write."""
-    from smallbatch.measurements.cost.speed import summary
+    from smallbatch.measurements.benchmark import milliseconds_per_step
     from smallbatch.study.records import environment, write_if_changed
 
     threads = os.cpu_count() or 1
@@ -106,7 +106,7 @@ def main(networks: list[str]) -> None:
     for network in networks:
         table, start_up = measure(network, batch_sizes, int(os.environ.get("ROUNDS", "5")), threads)
         found = floors(network, batch_sizes, threads)
-        print(summary(table, found["floor_seconds"]).to_string())
+        print(milliseconds_per_step(table, found["floor_seconds"]).to_string())
         folder = ROOT / "results" / "bench"
         write_if_changed(folder / f"{network}.csv", table.to_csv(index=False))
         facts = {"image_size": NETWORKS[network][0], "threads": threads, "start_up_seconds": start_up}

@@ -87,14 +87,14 @@ def _row(quantity: str, value: int, proportional_to: float, seconds: float) -> d
 
 def main() -> None:
     """Measure, print and write."""
-    from smallbatch.measurements.cost.speed import exponents
+    from smallbatch.measurements.benchmark import growth_exponents
     from smallbatch.study.records import write_if_changed
 
     # The runs first: while this process has nothing in memory that would compute beside them.
     table = pd.DataFrame(growth_with_runs() + growth_in_one_process())
     write_if_changed(ROOT / "results" / "bench" / "growth.csv", table.to_csv(index=False))
     print(table.groupby(["quantity", "value"])["seconds"].median().to_string())
-    print(exponents(table).round(2).to_string())
+    print(growth_exponents(table).round(2).to_string())
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
-"""The benchmark: the floor counted by hand on a small network, ratios the right way round, a worker that answers."""
+"""The benchmark: the floor counted by hand on a small network, a profile in groups, a worker that answers."""
 
 import subprocess
 import sys
 
 import keras
-import pandas as pd
 import pytest
 
 from bench import floor, profile
 from bench.__main__ import Contender
-from smallbatch.measurements.cost.speed import exponents, summary
 from tests.conftest import ROOT
 
 
@@ -27,28 +25,6 @@ def test_operations_and_bytes_of_a_small_network():
 def test_rates_are_those_of_a_machine():
     assert 1e9 < floor.matrix_rate(size=512, repeats=2) < 1e15
     assert 1e8 < floor.memory_bandwidth(threads=2, mib=16, repeats=2) < 1e13
-
-
-def test_ratios_say_how_many_times_longer_a_peer_takes():
-    rows = [
-        ("ours", 1, 0.01),
-        ("ours", 1, 0.03),
-        ("ours", 1, 0.02),
-        ("peer", 1, 0.05),
-        ("ours", 32, 0.2),
-        ("peer", 32, 0.1),
-    ]
-    table = pd.DataFrame(rows, columns=["contender", "batch_size", "seconds"])
-    shown = summary(table, {1: 0.005, 32: 0.05})
-    assert shown.loc[1, ["ours", "peer", "floor", "peer / ours", "ours / floor"]].tolist() == [20, 50, 5, 2.5, 4]
-    assert shown.loc[32, "peer / ours"] == 0.5
-
-
-def test_growth_is_the_slope_of_medians_on_logarithmic_axes():
-    rows = [("images", work, work * seconds) for work in (1, 2, 8) for seconds in (3.0, 3.0, 50.0)]
-    rows += [("size", work, work**0.5) for work in (1, 4, 16)]
-    table = pd.DataFrame(rows, columns=["quantity", "proportional_to", "seconds"])
-    assert exponents(table).to_dict() == pytest.approx({"images": 1.0, "size": 0.5})
 
 
 def test_operations_are_counted_in_one_group_each():

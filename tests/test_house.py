@@ -35,8 +35,6 @@ LONG = {
     "smallbatch.figures": "style, axes and the figures that notebooks draw",
     "smallbatch.figures.measurements": "figures of three measurements",
     "smallbatch.study.records": "writing, gathering and reading",
-    "smallbatch.measurements.cost.parameters": "six things",
-    "smallbatch.measurements.wilson_martinez.parameters": "four things",
 }
 
 
@@ -75,7 +73,7 @@ def imports() -> dict[str, set[str]]:
 
 
 def rank(module: str) -> int:
-    """Return the place of a module's room in the list; the package itself, whose imports are checked apart, is first."""
+    """Return the place of a module's room in the list, from 0; the package itself, checked apart, stands above it."""
     if module == PACKAGE:
         return -1
     room = module.split(".")[1]

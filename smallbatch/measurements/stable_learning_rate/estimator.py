@@ -5,6 +5,7 @@ checkpoint and change nothing but batch size and rate; `scaling_laws` beside thi
 knows Keras: an objective has `n_images`, `weights` (p,), `loss(weights, indices)` and `gradient(weights, indices)`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,11 @@ def _lowest_point(rates: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.
             if curvature > 0:
                 best[n] += (up * right**2 - down * left**2) / (2 * curvature)
     return best, places
+
+
+def loss_limit(n_classes: int, diverged_above: float) -> float:
+    """Return the loss (nats) above which a short training has diverged: so many times log(classes), that of chance."""
+    return diverged_above * math.log(n_classes)
 
 
 FinalLoss = Callable[[int, float, int], float]
