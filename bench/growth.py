@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 
-from bench import floor
+from bench import lower_bound
 from bench.__main__ import NETWORKS, ROOT, Contender
 from bench.worker import N_CLASSES, random_images
 
@@ -47,7 +47,7 @@ def trained(image_size: int, n_images: int) -> tuple[Callable[[int], float], flo
         return time.perf_counter() - start
 
     program(*placed, order.epoch(0), 1, BATCH_SIZE)  # compiles
-    return epochs, floor.count(network, BATCH_SIZE)[0]
+    return epochs, lower_bound.count(network, BATCH_SIZE)[0]
 
 
 def growth_in_one_process() -> list[dict]:

@@ -1,4 +1,4 @@
-"""The benchmark: the floor counted by hand on a small network, a profile in groups, a worker that answers."""
+"""The benchmark: the lower bound counted by hand on a small network, a profile in groups, a worker that answers."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import keras
 import pytest
 
-from bench import floor, profile
+from bench import lower_bound, profile
 from bench.__main__ import Contender
 from tests.conftest import ROOT
 
@@ -15,7 +15,7 @@ def test_operations_and_bytes_of_a_small_network():
     network = keras.Sequential(
         [keras.Input((6, 6, 2)), keras.layers.Conv2D(5, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
     )
-    operations, moved = floor.count(network, batch_size=4)
+    operations, moved = lower_bound.count(network, batch_size=4)
     # 4x4 positions of a 3x3x2x5 kernel, and 80 x 3 for the classifier; three products, each a multiply and an add.
     assert operations == 3 * 2 * 4 * (16 * 90 + 240)
     numbers = 4 * (3 * 72 + 2 * 80) + 8 * 90 + 4 * (3 * 80 + 2 * 3) + 8 * 240
@@ -23,8 +23,8 @@ def test_operations_and_bytes_of_a_small_network():
 
 
 def test_rates_are_those_of_a_machine():
-    assert 1e9 < floor.matrix_rate(size=512, repeats=2) < 1e15
-    assert 1e8 < floor.memory_bandwidth(threads=2, mib=16, repeats=2) < 1e13
+    assert 1e9 < lower_bound.matrix_rate(size=512, repeats=2) < 1e15
+    assert 1e8 < lower_bound.memory_bandwidth(threads=2, mib=16, repeats=2) < 1e13
 
 
 def test_operations_are_counted_in_one_group_each():

@@ -1,7 +1,7 @@
 """What a training step computes, moves and keeps in memory, counted from the layers of a network.
 
 Nothing is run, so it also tells what a machine would need that is not at hand. Knows no machine: rates and limits come
-from whoever asks.
+from the caller.
 """
 
 from typing import NamedTuple
@@ -58,7 +58,7 @@ def work(table: pd.DataFrame, batch_size: int) -> pd.DataFrame:
 
     `operations`, in floating point: a layer with weights computes its outputs, the gradient of its inputs and that of
     its weights, at the same number each; what other layers compute is left out. `bytes` are moved: each number is read
-    or written once by whoever needs it. A layer reads its inputs and writes its outputs going forward; going backward
+    or written once where it is needed. A layer reads its inputs and writes its outputs going forward; going backward
     it reads the outputs' gradient and what it has kept, and writes the inputs' gradient. Weights are read twice, their
     gradient is written and read, they and their velocity are read and written by the optimizer. `starts` counts the
     pieces that a CPU or GPU is handed: one forward, one for each gradient, one for the update.

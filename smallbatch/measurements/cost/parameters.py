@@ -70,12 +70,12 @@ class Config(RunConfig):
     )
     images_of_a_run: int = parameter(5000, "Training images of the run whose hours are asked for.", "images", ge=1)
     epochs_of_a_run: int = parameter(60, "Epochs of the run whose hours are asked for.", "epochs", ge=1)
-    card_memory_gib: float = parameter(11.4, "Memory of the card that a program can use (assumed).", "GiB", gt=0)
-    card_tflops: float = parameter(4.0, "The card's peak in float32 (assumed).", "TFLOP/s", gt=0)
-    card_gb_per_second: float = parameter(240.0, "The card's peak memory bandwidth (assumed).", "GB/s", gt=0)
-    card_efficiency: float = parameter(0.35, "Share of both peaks that training reaches (assumed).", gt=0, le=1)
+    card_memory_gib: float = parameter(11.4, "Memory of the GPU that a program can use (assumed).", "GiB", gt=0)
+    card_tflops: float = parameter(4.0, "The GPU's peak in float32 (assumed).", "TFLOP/s", gt=0)
+    card_gb_per_second: float = parameter(240.0, "The GPU's peak memory bandwidth (assumed).", "GB/s", gt=0)
+    card_efficiency: float = parameter(0.35, "Fraction of both peaks that training reaches (assumed).", gt=0, le=1)
     card_start_microseconds: float = parameter(
-        10.0, "Time that the card takes at least for one operation of a layer (assumed).", "µs", ge=0
+        10.0, "Time that the GPU takes at least for one operation of a layer (assumed).", "µs", ge=0
     )
 
     @model_validator(mode="after")
@@ -84,7 +84,7 @@ class Config(RunConfig):
             default = RunConfig.model_fields[name].default
             if getattr(self, name) != default:
                 raise ValueError(
-                    f"{name} = {getattr(self, name)!r}: this notebook measures plain training. Allowed: {default!r}"
+                    f"{name} = {getattr(self, name)!r}: this notebook measures ordinary training. Allowed: {default!r}"
                 )
         every = [*self.batch_sizes, *self.full_network_batch_sizes, *self.compiled_batch_sizes]
         if len(set(self.batch_sizes)) < 2 or min(every) < 1 or max(every) > self.images_of_a_run:
@@ -115,7 +115,7 @@ class Config(RunConfig):
         return {network: sorted(set(some)) for network, some in sizes.items() if some}
 
     def estimated(self) -> list[Network]:
-        """Return the networks whose cost on the card is estimated."""
+        """Return the networks whose cost on the GPU is estimated."""
         return [_network(size) for size in self.image_sizes]
 
     def run(self, network: Network, batch_size: int) -> dict:

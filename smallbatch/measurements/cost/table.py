@@ -33,7 +33,7 @@ def by_batch_size(table: pd.DataFrame, network: Network, method: str, quantity: 
     """Return a quantity by batch size that one method gives for a network; empty where it gives none."""
     same = (table["network"] == network.name) & (table["image_size"] == network.image_size)
     rows = table[same & (table["quantity"] == quantity) & (table["method"] == method)]
-    # The network may stand there twice, as one measured here and as one on the card.
+    # The network may stand there twice, as one measured here and as one on the GPU.
     return rows.groupby("batch_size")["value"].median()
 
 

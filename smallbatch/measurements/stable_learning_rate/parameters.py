@@ -30,7 +30,7 @@ class Config(CheckpointConfig):
     highest_rate: float = parameter(100.0, "Learning rates that are tried stay below this.", gt=0)
     rates_per_doubling: int = parameter(2, "Learning rates tried from one to its double, for the short training.", ge=1)
     diverged_above: float = parameter(
-        0.9, "A short training has diverged if it ends above so many times the loss of guessing.", gt=0, le=2
+        0.9, "A short training has diverged if it ends above so many times the loss at chance level.", gt=0, le=2
     )
 
     @model_validator(mode="after")

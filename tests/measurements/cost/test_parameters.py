@@ -35,7 +35,7 @@ def test_networks_that_are_measured_and_estimated():
         ({"image_size": 75}, "batch_size = 1 with image_size = 75: the last feature map is 1x1"),
         (
             {"normalization": "group"},
-            "normalization = 'group': this notebook measures plain training. Allowed: 'batch'",
+            "normalization = 'group': this notebook measures ordinary training. Allowed: 'batch'",
         ),
         ({"batch_size": 32, "masked_loss_batch_size": 4}, "masked_loss_batch_size = 4: this notebook"),
         ({"card_efficiency": 1.2}, "card_efficiency = 1.2 is not allowed. Allowed: number, > 0, ≤ 1"),
