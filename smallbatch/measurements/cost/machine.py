@@ -5,18 +5,16 @@ import time
 from pathlib import Path
 
 
-def available_mib() -> float | None:
+def available_mib(file: Path = Path("/proc/meminfo")) -> float | None:
     """Return the memory that programs can still have here, in MiB; None where the system does not say."""
-    file = Path("/proc/meminfo")
     if not file.is_file():
         return None
     lines = dict(line.split(":", 1) for line in file.read_text().splitlines())
     return int(lines["MemAvailable"].split()[0]) / 1024
 
 
-def busy_cores(seconds: float = 1.0) -> float | None:
+def busy_cores(seconds: float = 1.0, file: Path = Path("/proc/stat")) -> float | None:
     """Return how many cores are busy while this process sleeps for a while; None where the system does not say."""
-    file = Path("/proc/stat")
     if not file.is_file():
         return None
 

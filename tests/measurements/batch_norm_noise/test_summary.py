@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.measurements.batch_norm_noise.summary import compare, summarize
+from smallbatch.measurements.batch_norm_noise.summary import compare, summarize, tidy
 
 
 def noise_table(measured, predicted, deals=2):
@@ -30,3 +30,13 @@ def test_measured_noise_is_compared_with_the_formula_of_independent_images():
     assert last == pytest.approx({"between_images": 0.3, "mean_noise_2": 0.2, "sd_noise_2": 0.1})
     ratios = summary["after_training"]["all_layers"]["ratio_batch_2"]
     assert list(ratios.values()) == pytest.approx([0.5, 0.5, (0.5 + np.sqrt(0.2) / 0.4) / 2])
+
+
+def test_the_published_table_has_four_digits_and_no_deals():
+    compared = compare(noise_table(0.123456, 0.35), noise_table(0.4, 0.4)).assign(state="after training")
+    table = tidy(compared)
+    assert list(table) == [
+        "state", "upstream", "layer", "place", "part", "positions", "batch_size",
+        "mean_noise", "sd_noise", "predicted", "ratio", "between_images",
+    ]  # fmt: skip
+    assert set(table.loc[table["upstream"] == "batch", "mean_noise"]) == {0.1235} and len(table) == 6

@@ -32,6 +32,16 @@ def test_a_limit_that_was_not_seen_is_at_the_edge_and_one_below_all_rates_is_lef
     )
 
 
+def test_a_unit_is_at_the_edge_if_one_of_its_orders_is():
+    table = points(range(3))
+    one_order = (table["measurement"] == "short training") & (table["batch_size"] == 4) & (table["repetition"] == 1)
+    table.loc[one_order & (table["batch_norm"] == "batch"), "stable"] = True
+    found = pooled.rates(table)
+    assert set(found.loc[found["at_edge"], ["batch_norm", "batch_size"]].itertuples(index=False, name=None)) == {
+        ("batch", 4)
+    }
+
+
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.4])
 def test_the_fitted_power_is_that_of_the_rates(power):
     rows = [(f"unit {unit}", size, (unit + 1) * 0.01 * size**power) for unit in range(4) for size in SIZES]

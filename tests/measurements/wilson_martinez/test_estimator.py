@@ -56,6 +56,16 @@ def test_a_table_solved_by_hand():
     assert table["largest_stable_rate"].tolist() == [0.2] * 4 and table["stable_at_edge"].all()
 
 
+def test_the_test_set_has_no_say_in_rates_and_epochs():
+    # On the test set the first epoch at the first rate is best, on the hold-out set the second at the second.
+    holdout = np.array([[[0.5, 0.6]] * 2, [[0.5, 0.9]] * 2])
+    test = np.array([[[0.99, 0.2]] * 2, [[0.2, 0.7]] * 2])
+    ones = np.ones((2, 2))
+    table = estimator.tabulate({1: small_networks.Curves(holdout, test, ones, ones / 2)}, np.array([0.1, 0.2]))
+    assert table["epoch"].tolist() == [2, 2] and table["learning_rate"].tolist() == [0.2, 0.2]
+    assert table["test_accuracy"].tolist() == [0.7, 0.7] and table["epochs_to_target"].tolist() == [2, 2]
+
+
 def test_of_equal_accuracies_the_earliest_epoch_and_the_lowest_rate_count():
     same = curves([[[0.5, 0.8, 0.9, 0.9]] * 2, [[0.9, 0.9, 0.9, 0.9]] * 2])
     table = estimator.tabulate({1: same}, np.array([0.1, 0.2, 0.3, 0.4]))

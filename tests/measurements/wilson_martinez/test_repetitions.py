@@ -10,7 +10,7 @@ from tests.wilson_martinez import small, train
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_data_sets_are_split_without_overlap_and_standardized(name):
+def test_data_sets_are_split_and_standardized(name):
     config = small(dataset=name)
     sets = repetitions.load(config)
     n_all = getattr(datasets, f"load_{name}")().target.size
@@ -25,6 +25,17 @@ def test_data_sets_are_split_without_overlap_and_standardized(name):
     np.testing.assert_allclose(inputs.mean(axis=1), 0, atol=1e-5)
     spread = inputs.std(axis=1)
     assert np.all((np.abs(spread - 1) < 1e-4) | (spread == 0))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_example_is_in_two_sets(name):
+    """The hold-out set chooses and the test set judges: what is in both would flatter whoever chose."""
+    sets = repetitions.load(small(dataset=name))
+    together = np.concatenate([part.inputs for part in (sets.train, sets.holdout, sets.test)], axis=1)
+    examples = getattr(datasets, f"load_{name}")().data
+    twins = len(examples) - len(np.unique(examples, axis=0))  # iris holds one flower twice
+    for repetition in together:
+        assert len(np.unique(repetition, axis=0)) >= len(repetition) - twins
 
 
 def test_every_class_is_in_every_set_in_proportion():
