@@ -121,6 +121,14 @@ def test_an_exploding_loss_ends_the_run_as_diverged(data):
     assert fitted.diverged and len(fitted.history) == 1 and fitted.history[0]["steps"] <= 5
 
 
+def test_weights_that_overflow_in_the_last_step_are_a_divergence_too(data):
+    with np.errstate(invalid="ignore"):
+        _, fitted = fit(data, learning_rate=3e38, steps=1)
+    # The loss of a step is that before its update: only validation sees what became of the weights.
+    assert math.isfinite(fitted.history[0]["train_loss"]) and not math.isfinite(fitted.history[0]["validation_loss"])
+    assert fitted.diverged
+
+
 @pytest.mark.parametrize(("limit", "steps"), [(0.0, 1), (math.inf, 5), (math.nan, 1), (1e3, 5)])
 def test_an_epoch_ends_where_its_mean_loss_is_not_below_the_limit(data, limit, steps):
     model = network()
