@@ -17,9 +17,11 @@ import nbformat
 
 from smallbatch.errors import StudyError, UserError
 from smallbatch.figures.__main__ import draw_all
-from smallbatch.study import records
+from smallbatch.study import tables
 from smallbatch.study.execute import execute, log_path, only_one
 from smallbatch.study.file import Study, load_study
+from smallbatch.study.files import write_if_changed
+from smallbatch.study.records import read_record
 from smallbatch.training import data
 from smallbatch.training.config import RunConfig
 
@@ -65,7 +67,7 @@ def _is_published(study: Study) -> bool:
 
 
 def _missing(study: Study) -> list[str]:
-    return [run for run in study.runs if records.read_record(study.folder / "runs" / run) is None]
+    return [run for run in study.runs if read_record(study.folder / "runs" / run) is None]
 
 
 def _snakemake(study: Study, lock: int) -> None:
@@ -87,7 +89,7 @@ def _snakemake(study: Study, lock: int) -> None:
 
 def gather(study: Study) -> int:
     """Write the study's tables and keep its showcase notebook beside them; return how many runs have a record."""
-    records.gather(study.folder, list(study.runs), study.experiments)
+    tables.gather(study.folder, list(study.runs), study.experiments)
     missing = _missing(study)
     if study.showcase and study.showcase not in missing:
         _keep_showcase(study)
@@ -101,7 +103,7 @@ def _keep_showcase(study: Study) -> None:
     notebook = nbformat.read(log, as_version=4)
     # papermill saves as it goes: a killed run leaves a notebook without an end.
     if notebook.metadata.get("papermill", {}).get("end_time"):
-        records.write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
+        write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -124,7 +126,7 @@ def build(study: Study) -> bool:
         if not execute(study, study.showcase, again=True):
             return False
         gather(study)
-    records.write_if_changed(ONE_RUN, notebook.read_text())
+    write_if_changed(ONE_RUN, notebook.read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():
         print("The book is up to date.", flush=True)
@@ -195,8 +197,8 @@ def main(command: str, name: str) -> int:
     if command == "book":
         print(f"Open {HTML / 'index.html'}")
     else:
-        tables = sorted(file.name for file in study.folder.glob("*.csv"))
-        print(f"Tables in results/{name}: {', '.join(tables)}")
+        written = sorted(file.name for file in study.folder.glob("*.csv"))
+        print(f"Tables in results/{name}: {', '.join(written)}")
     return 0
 
 

@@ -12,9 +12,10 @@ import pandas as pd
 import yaml
 
 from smallbatch.paths import in_project
+from smallbatch.study.environment import processor_name
 from smallbatch.study.file import Study, load_study
 from smallbatch.study.notebooks import RETRAIN
-from smallbatch.study.records import notebook_of, processor_name, read_record
+from smallbatch.study.records import notebook_of, read_record
 
 COLUMNS = [
     "run", "experiments", "batch_size", "changed", "seed", "outcome", "test_error", "recalibrated_test_error",
