@@ -21,6 +21,14 @@ class DataError(UserError):
     """A data set is missing, incomplete or damaged."""
 
 
+class RecordError(UserError):
+    """What a run left is damaged; says in which file and what does not fit."""
+
+
+class StorageError(UserError):
+    """A file cannot be read or written: a full disk, no permission, a file system without what is needed."""
+
+
 def require(name: str, value, is_allowed: bool, allowed: str) -> None:
     """Raise `ParameterError`, naming the parameter, its value and what is allowed, unless it is allowed."""
     if not is_allowed:

@@ -94,9 +94,13 @@ class Parameters(BaseModel):
 
         Leaving the defaults out keeps the names of old runs valid when a later version adds a parameter.
         """
-        changed = {k: v for k, v in self.identity().items() if v != type(self).model_fields[k].default}
-        digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
-        return f"{self.label()}-{digest[:8]}"
+        return f"{self.label()}-{self.hash_of(self.identity())}"
+
+    @classmethod
+    def hash_of(cls, identity: dict[str, Any]) -> str:
+        """Return the end of the name of the run with these parameters, as `identity` returns them."""
+        changed = {k: v for k, v in identity.items() if v != cls.model_fields[k].default}
+        return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
 
     def as_table(self) -> pd.DataFrame:
         """Return name, value and unit of each parameter, for display in a notebook."""

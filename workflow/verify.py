@@ -16,9 +16,9 @@ from papermill.exceptions import PapermillExecutionError
 from smallbatch.errors import UserError, require
 from smallbatch.study.environment import environment, processor_name
 from smallbatch.study.execute import execute_notebook, reason_of
-from smallbatch.study.notebooks import RETRAIN
+from smallbatch.study.notebooks import RETRAIN, notebook_of
 from smallbatch.study.overview import Overview
-from smallbatch.study.records import notebook_of, read_record
+from smallbatch.study.records import read_record
 from smallbatch.study.tables import flatten
 from smallbatch.training.config import RunConfig
 

@@ -14,8 +14,8 @@ import yaml
 from smallbatch.paths import in_project
 from smallbatch.study.environment import processor_name
 from smallbatch.study.file import Study, load_study
-from smallbatch.study.notebooks import RETRAIN
-from smallbatch.study.records import notebook_of, read_record
+from smallbatch.study.notebooks import RETRAIN, notebook_of
+from smallbatch.study.records import Found, read_all
 
 COLUMNS = [
     "run", "experiments", "batch_size", "changed", "seed", "outcome", "test_error", "recalibrated_test_error",
@@ -35,10 +35,18 @@ class Overview:
         return load_study(self.name)
 
     @cached_property
+    def _found(self) -> Found:
+        return read_all(self.study.folder / "runs", self.study.runs)
+
+    @property
     def records(self) -> dict[str, dict]:
         """The records of the runs that are done, by run, in the order of the study file."""
-        found = {run: read_record(self.study.folder / "runs" / run) for run in self.study.runs}
-        return {run: record for run, record in found.items() if record is not None}
+        return self._found.records
+
+    @property
+    def damaged(self) -> list[str]:
+        """The runs whose records are damaged and not used."""
+        return list(self._found.damaged)
 
     @property
     def n_planned(self) -> int:

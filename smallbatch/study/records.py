@@ -1,20 +1,26 @@
-"""Records: what a run leaves behind, written whole or not at all."""
+"""Records: what a run leaves behind, written whole or not at all, and read only if it is whole (see `integrity`)."""
 
-import json
+import contextlib
+import errno
 import math
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from smallbatch.errors import RecordError
 from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project
+from smallbatch.study import integrity
 from smallbatch.study.environment import code_version, environment, memory_peak_mib
-from smallbatch.study.notebooks import RETRAIN
+from smallbatch.study.files import disk_errors, write_whole
+from smallbatch.study.notebooks import table_name
 from smallbatch.training.config import RunConfig
 
 if TYPE_CHECKING:  # Pages and workflow read records without waiting for Keras.
@@ -95,49 +101,97 @@ def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> 
     return _write_folder(config, record, table)
 
 
-def table_name(notebook: str) -> str:
-    """Return the file that runs of this notebook leave beside `record.json`."""
-    return "history.csv" if notebook == RETRAIN else "measurements.csv"
-
-
 def _write_folder(config: Parameters, record: dict, table: pd.DataFrame) -> Path:
-    runs = in_project(config.record_folder) / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    target = runs / record["run"]
-    work = Path(tempfile.mkdtemp(prefix=".partial-", dir=runs))
-    try:
-        (work / "record.json").write_text(json.dumps(_for_json(record), indent=1, allow_nan=False) + "\n")
-        table.to_csv(work / table_name(config.NOTEBOOK), index=False)
-        work.chmod(0o755)
-        _replace_folder(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    text, file = table.to_csv(index=False).encode(), table_name(config.NOTEBOOK)
+    record = integrity.sealed(_for_json(record), file, text, len(table))
+    return _publish(config, {integrity.RECORD: record, file: text})
+
+
+def _publish(config: Parameters, files: dict[str, bytes]) -> Path:
+    """Write the folder of a run: filled beside its place, and then renamed."""
+    with disk_errors():
+        runs = in_project(config.record_folder) / "runs"
+        runs.mkdir(parents=True, exist_ok=True)
+        target = runs / config.run_id()
+        work = Path(tempfile.mkdtemp(prefix=".partial-", dir=runs))
+        try:
+            for name, content in files.items():
+                write_whole(work / name, content)
+            work.chmod(0o755)
+            _replace_folder(work, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     return target
 
 
 def _replace_folder(new: Path, target: Path) -> None:
-    """Rename a folder into place. An older one there is moved out of the way first, as folders cannot be swapped."""
-    if target.is_dir():
+    """Rename a folder into place. An older one there is moved out of the way first, as folders cannot be swapped.
+
+    A process that is killed between the two leaves the older one in `.old-*`, from where `recover` puts it back.
+    """
+    while True:
+        try:
+            new.rename(target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
         old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
-        target.rename(old / target.name)
-        new.rename(target)
-        shutil.rmtree(old)
-    else:
-        new.rename(target)
+        try:
+            with contextlib.suppress(FileNotFoundError):  # where another process is replacing it at this moment
+                target.rename(old / target.name)
+            new.rename(target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        finally:
+            if (old / target.name).exists() and not target.exists():
+                (old / target.name).rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(runs: Path) -> None:
+    """Clear up after processes that were killed while they wrote; call it only where none can be writing.
+
+    A record that was about to be replaced is put back, and what was not written to its end goes.
+    """
+    for old in runs.glob(".old-*"):
+        for folder in old.iterdir():
+            if not (runs / folder.name).exists():
+                folder.rename(runs / folder.name)
+        shutil.rmtree(old, ignore_errors=True)
+    for partial in runs.glob(".partial-*"):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def read_record(folder: Path) -> dict | None:
-    """Return the record in a run's folder; None where there is none."""
-    path = folder / "record.json"
-    if not path.is_file():
-        return None
-    record = json.loads(path.read_text())
-    return record if (folder / table_name(notebook_of(record))).is_file() else None
+    """Return the record in a run's folder; None where there is none. Raises `RecordError` where it is damaged."""
+    found = integrity.checked(folder)
+    return found and found[0]
 
 
-def notebook_of(record: dict) -> str:
-    """Return the notebook that left a record; those of training runs do not name it."""
-    return record.get("notebook", RETRAIN)
+@dataclass(frozen=True)
+class Found:
+    """What lies in the folders of a study's runs: whole records and their tables, and why others are not used."""
+
+    records: dict[str, dict]
+    tables: dict[str, bytes]
+    damaged: dict[str, RecordError]
+
+
+def read_all(runs: Path, names: Iterable[str]) -> Found:
+    """Return the records of these runs, in their order; a damaged one is set aside with its reason."""
+    found = Found({}, {}, {})
+    for run in names:
+        try:
+            whole = integrity.checked(runs / run)
+        except RecordError as error:
+            found.damaged[run] = error
+            continue
+        if whole:
+            found.records[run], found.tables[run] = whole
+    return found
 
 
 def pack_correct(correct: np.ndarray) -> str:

@@ -68,7 +68,7 @@ def test_a_diverged_run_is_recorded_and_its_losses_are_empty_and_not_numbers_mad
     record = records.read_record(folder)
     assert record["outcome"] == "diverged"
     assert record["metrics"]["moving"]["test"]["loss"] is None
-    runs, _ = tables.gather(tmp_path, [config.run_id()], {})
+    runs = tables.gather(tmp_path, [config.run_id()], {}).runs
     assert runs["outcome"].tolist() == ["diverged"] and runs["moving_test_loss"].isna().all()
 
 

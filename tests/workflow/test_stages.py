@@ -105,7 +105,7 @@ def wait_for(condition, seconds=300):
 
 
 def test_a_failed_run_is_named_its_notebook_kept_and_the_others_go_on(copy, image_tree):
-    from tests.data.test_data import damage
+    from tests.training.data.test_data import damage
 
     damage(image_tree, "corrupt")
     own = f"""experiments:
