@@ -18,7 +18,7 @@ from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project
 from smallbatch.study.file import Study, load_study
 from smallbatch.study.files import disk_errors, only_one, shown
-from smallbatch.study.progress import count_done, ran_out_of_memory, record_out_of_memory
+from smallbatch.study.progress import count_done, out_of_memory, record_out_of_memory
 from smallbatch.study.records import read_record
 
 # Seconds that Jupyter has to come up. Papermill's 60 are too few on a machine that is busy with other work.
@@ -67,20 +67,19 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
     Raises `RecordError` where its record is damaged.
     """
     log = log_path(study.name, run)
-    folder = study.folder / "runs" / run
     with only_one(log.with_suffix(".lock"), f"run {run}"):
         # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
-        if not again and read_record(folder):
+        if not again and read_record(study.folder / "runs" / run):
             return True
-        if not again and ran_out_of_memory(folder):
+        if not again and run in out_of_memory(study):
             return False
-        if not _executed(study.runs[run], folder, log):
+        if not _executed(study, study.runs[run], log):
             return False
     print(f"run {run} finished: {count_done(study)} of {len(study.runs)} runs done", flush=True)
     return True
 
 
-def _executed(config: Parameters, folder: Path, log: Path) -> bool:
+def _executed(study: Study, config: Parameters, log: Path) -> bool:
     """Execute the notebook of a run, once more if its kernel is killed; return success, or say what went wrong."""
     run = config.run_id()
     for end in ("It is tried once more.", "It was tried twice and is left out."):
@@ -89,7 +88,7 @@ def _executed(config: Parameters, folder: Path, log: Path) -> bool:
                 execute_notebook(config, log, stdout_file=sys.stdout)
             return True
         except papermill.exceptions.PapermillExecutionError as error:
-            _say(_failure(config, folder, error, log))
+            _say(_failure(study, config, error, log))
             return False
         except RuntimeError as error:  # nbclient's and Jupyter's, where a kernel dies or does not start
             if "ernel" not in str(error):
@@ -99,12 +98,12 @@ def _executed(config: Parameters, folder: Path, log: Path) -> bool:
     return False
 
 
-def _failure(config: Parameters, folder: Path, error: papermill.exceptions.PapermillExecutionError, log: Path) -> str:
+def _failure(study: Study, config: Parameters, error: papermill.exceptions.PapermillExecutionError, log: Path) -> str:
     """Return in words why a notebook failed; what memory did not suffice for gets that as its outcome."""
     run, said = config.run_id(), f"{error.ename}: {error.evalue}"
     if not any(sign in said for sign in NO_MEMORY):
         return f"run {run} failed: {reason_of(error)}\nIts notebook is kept: {shown(log)}"
-    record_out_of_memory(config, folder, " ".join(said.split())[:300])
+    record_out_of_memory(study, config, " ".join(said.split())[:300])
     sizes = {name: getattr(config, name) for name in SIZES if hasattr(config, name)}
     return (
         f"run {run} ran out of memory with {', '.join(f'{name} = {value}' for name, value in sizes.items())}: lower "

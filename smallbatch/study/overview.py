@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
-import yaml
 
-from smallbatch.paths import in_project
 from smallbatch.study.environment import processor_name
-from smallbatch.study.file import Study, load_study
-from smallbatch.study.notebooks import RETRAIN, notebook_of
+from smallbatch.study.file import Study, load_study, read_file
+from smallbatch.study.notebooks import notebook_of
 from smallbatch.study.records import Found, read_all
 
 COLUMNS = [
@@ -60,14 +58,13 @@ class Overview:
 
     def experiments(self) -> pd.DataFrame:
         """Return a row per experiment: `experiment`, `title`, `notebook`, `varied` (in words), `planned`, `done`."""
-        path = in_project("studies") / f"{self.name}.yaml"
-        described = yaml.safe_load(path.read_text())["experiments"]
+        described = read_file(self.name).experiments
         rows = [
             {
                 "experiment": name,
-                "title": described[name].get("title", name),
-                "notebook": described[name].get("notebook", RETRAIN),
-                "varied": varied(described[name]["grid"]),
+                "title": described[name].title or name,
+                "notebook": described[name].notebook,
+                "varied": varied(described[name].grid),
                 "planned": len(runs),
                 "done": sum(run in self.records for run in runs),
             }

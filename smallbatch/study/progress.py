@@ -9,13 +9,11 @@ from pathlib import Path
 
 from smallbatch.errors import RecordError
 from smallbatch.parameters import Parameters
-from smallbatch.study import integrity
 from smallbatch.study.environment import code_version, environment
 from smallbatch.study.file import Study
 from smallbatch.study.files import disk_errors, write_if_changed
 from smallbatch.study.records import read_all
 
-OUTCOME = "outcome.json"
 OUT_OF_MEMORY = "out of memory"
 
 
@@ -39,27 +37,31 @@ def progress(study: Study) -> Progress:
     runs = study.folder / "runs"
     found = read_all(runs, study.runs)
     others = [run for run in study.runs if run not in found.records and run not in found.damaged]
-    ended = [run for run in others if ran_out_of_memory(runs / run)]
-    missing = [run for run in others if run not in set(ended)]
-    return Progress(list(found.records), missing, found.damaged, ended)
+    ended = out_of_memory(study)
+    return Progress(
+        list(found.records), [r for r in others if r not in ended], found.damaged, [r for r in others if r in ended]
+    )
 
 
 def count_done(study: Study) -> int:
-    """Return how many runs have a record, without reading any: milliseconds for thousands of runs."""
+    """Return how many runs have left a record, without reading any: milliseconds for thousands of runs."""
     try:
-        with os.scandir(study.folder / "runs") as entries:
-            return sum(e.name in study.runs and os.path.exists(f"{e.path}/{integrity.RECORD}") for e in entries)
+        return sum(name in study.runs for name in os.listdir(study.folder / "runs"))
     except FileNotFoundError:
         return 0
 
 
-def ran_out_of_memory(folder: Path) -> bool:
-    """Return whether a run, by its folder, ended for want of memory and has not been done since."""
-    return (folder / OUTCOME).is_file() and not (folder / integrity.RECORD).is_file()
+def out_of_memory(study: Study) -> set[str]:
+    """Return the runs that ended for want of memory when they were last tried."""
+    return {file.stem for file in _outcomes(study).glob("*.json")}
 
 
-def record_out_of_memory(config: Parameters, folder: Path, reason: str) -> None:
-    """Write as the outcome of a run that memory did not suffice; a record that is there stays."""
+def _outcomes(study: Study) -> Path:
+    return study.folder / "out-of-memory"
+
+
+def record_out_of_memory(study: Study, config: Parameters, reason: str) -> None:
+    """Write as the outcome of a run that memory did not suffice."""
     outcome = {
         "run": config.run_id(),
         "notebook": config.NOTEBOOK,
@@ -71,14 +73,16 @@ def record_out_of_memory(config: Parameters, folder: Path, reason: str) -> None:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     with disk_errors():
-        write_if_changed(folder / OUTCOME, json.dumps(outcome, indent=1) + "\n")
+        write_if_changed(_outcomes(study) / f"{config.run_id()}.json", json.dumps(outcome, indent=1) + "\n")
 
 
 def clear(study: Study, runs: list[str]) -> None:
-    """Make way for runs to be tried again: what they left is moved to `set-aside/` beside the study's runs."""
+    """Make way for runs to be tried again: a record that is there is moved to `set-aside/` beside the study's runs."""
     with disk_errors():
         for run in runs:
-            target = study.folder / "set-aside" / run
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (study.folder / "runs" / run).rename(target)
+            (_outcomes(study) / f"{run}.json").unlink(missing_ok=True)
+            folder, target = study.folder / "runs" / run, study.folder / "set-aside" / run
+            if folder.is_dir():
+                shutil.rmtree(target, ignore_errors=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                folder.rename(target)

@@ -198,9 +198,12 @@ def _choose_trainable(network: keras.Model, trainable: str) -> None:
         return
     names = [layer.name for layer in network.layers]
     if trainable != "head" and trainable not in names:
-        close = ", ".join(difflib.get_close_matches(trainable, names, n=3)) or ", ".join(names[:3])
+        # Names that count up, such as conv2d_7, say nothing to a person and differ from model to model.
+        telling = [name for name in names if re.match(r"mixed_|block|conv_7b", name)]
+        close = ", ".join(difflib.get_close_matches(trainable, telling, n=3) or ["mixed_5b", "mixed_7a", "conv_7b"])
         raise ParameterError(
-            f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head, or a layer such as {close}"
+            f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head (the classifier alone), or "
+            f"a layer such as {close}"
         )
     first = len(names) if trainable == "head" else names.index(trainable)
     for layer in network.layers[:first]:
