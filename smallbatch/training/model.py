@@ -20,6 +20,8 @@ from smallbatch.training.config import RunConfig
 
 # Keras's list of variables that are still to get their first values.
 WAITING = "uninitialized_variables"
+# Of a file of a whole model too only the weights are read, never what could be run: layers, functions, pickles.
+WEIGHTS = (".weights.h5", ".h5", ".hdf5", ".keras")
 BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
 
 
@@ -157,11 +159,14 @@ def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None
     if weights == "imagenet":
         _network(model).set_weights(_imagenet(config.image_size).get_weights())
         return
-    if not Path(weights).is_file():
-        raise ParameterError(f"weights = {weights!r}: there is no such file. Allowed: none, imagenet, or a file")
+    if not weights.endswith(WEIGHTS) or not Path(weights).is_file():
+        reason = "there is no such file" if weights.endswith(WEIGHTS) else "that is no file of weights"
+        raise ParameterError(
+            f"weights = {weights!r}: {reason}. Allowed: none, imagenet, or a file {', '.join(WEIGHTS)}"
+        )
     try:
         _read_file(model, weights)
-    except (ValueError, OSError, KeyError, UserWarning) as error:
+    except Exception as error:  # Keras and HDF5 raise whatever a damaged file leads them to
         # Keras looks weights up by the class of their layer, so those of a network with plain batch norm and
         # without dropout only fit its like. The variables are the same, though, and in the same order.
         plain = config.model_copy(
@@ -169,7 +174,8 @@ def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None
             | {"dropout_between_batch_norms": 0.0}
         )
         if plain == config or config.normalization == "group":
-            raise ParameterError(f"weights = {weights!r} does not fit this network: {error}") from None
+            reason = " ".join(str(error).split())
+            raise ParameterError(f"weights = {weights!r} does not fit this network: {reason}") from None
         model.set_weights(build(plain, n_classes).get_weights())
 
 
@@ -202,8 +208,7 @@ def _choose_trainable(network: keras.Model, trainable: str) -> None:
         telling = [name for name in names if re.match(r"mixed_|block|conv_7b", name)]
         close = ", ".join(difflib.get_close_matches(trainable, telling, n=3) or ["mixed_5b", "mixed_7a", "conv_7b"])
         raise ParameterError(
-            f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head (the classifier alone), or "
-            f"a layer such as {close}"
+            f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head, or a layer such as {close}"
         )
     first = len(names) if trainable == "head" else names.index(trainable)
     for layer in network.layers[:first]:
