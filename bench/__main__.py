@@ -99,7 +99,8 @@ def lower_bounds(network: str, batch_sizes: list[int], threads: int) -> dict:
 def main(networks: list[str]) -> None:
     """Measure, print and write."""
     from smallbatch.measurements.benchmark import milliseconds_per_step
-    from smallbatch.study.records import environment, write_if_changed
+    from smallbatch.study.environment import environment
+    from smallbatch.study.files import write_if_changed
 
     threads = os.cpu_count() or 1
     batch_sizes = [int(b) for b in os.environ.get("BATCH_SIZES", "1 2 4 8 16 32").split()]

@@ -88,7 +88,7 @@ def _row(quantity: str, value: int, proportional_to: float, seconds: float) -> d
 def main() -> None:
     """Measure, print and write."""
     from smallbatch.measurements.benchmark import growth_exponents
-    from smallbatch.study.records import write_if_changed
+    from smallbatch.study.files import write_if_changed
 
     # The runs first: while this process has nothing in memory that would compute beside them.
     table = pd.DataFrame(growth_with_runs() + growth_in_one_process())

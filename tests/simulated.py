@@ -102,7 +102,7 @@ def error_of(config, truth, generator):
 
 
 def study(seeds=SEEDS, experiments=tuple(EXPERIMENTS), n_classes=10, **truth):
-    """Return the tables of a made-up study, as `results.gather` would leave them."""
+    """Return the tables of a made-up study, as `tables.gather` would leave them."""
     truth = Truth(**truth)
     rows, histories, correct = [], [], []
     difficulty = np.random.default_rng(0).permutation(N_IMAGES)
@@ -213,7 +213,7 @@ def short_trainings(seeds, truth):
 
 
 def write(folder, combination=None, **truth):
-    """Write the tables of a made-up study where those of `results.gather` would stand."""
+    """Write the tables of a made-up study where those of `tables.gather` would stand."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tables = study(**truth)

@@ -34,7 +34,7 @@ LONG = {
     "smallbatch.claims.questions": "all claims in one file, until each has its own",
     "smallbatch.figures": "style, axes and the figures that notebooks draw",
     "smallbatch.figures.measurements": "figures of three measurements",
-    "smallbatch.study.records": "writing, gathering and reading",
+    "smallbatch.study.integrity": "one thing: what a whole record is",
     "smallbatch.training.config": "one thing: every parameter of a training, and what they rule out together",
 }
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from smallbatch.errors import ParameterError, require
 from smallbatch.parameters import parameter
-from smallbatch.training.config import RunConfig
+from smallbatch.training.config import MOST_EPOCHS, MOST_IMAGES, RunConfig
 
 if TYPE_CHECKING:
     from smallbatch.training.data import Split
@@ -25,10 +25,10 @@ def meaning(name: str) -> str:
 class CheckpointConfig(RunConfig):
     """The parameters of the training, with other defaults: a miniature that moves fast along its learning curve."""
 
-    n_train: int | None = parameter(512, meaning("n_train"), "images", ge=2)
-    epochs: int = parameter(2, meaning("epochs"), "epochs", ge=1)
-    batch_norm_momentum: Annotated[float, Field(ge=0, lt=1)] | Literal["scaled"] = parameter(
-        0.9, meaning("batch_norm_momentum"), allowed="number, ≥ 0, < 1, or scaled"
+    n_train: int | None = parameter(512, meaning("n_train"), "images", ge=2, le=MOST_IMAGES)
+    epochs: int = parameter(2, meaning("epochs"), "epochs", ge=1, le=MOST_EPOCHS)
+    batch_norm_momentum: Annotated[float, Field(ge=0, le=0.99999)] | Literal["scaled"] = parameter(
+        0.9, meaning("batch_norm_momentum"), allowed="number, ≥ 0, ≤ 0.99999, or scaled"
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The notebooks that a study can run, and the parameters of each.
+"""The notebooks that a study can run, the parameters of each and the table that its runs leave.
 
 To add a measurement notebook, say `my_measurement`:
 
@@ -38,3 +38,13 @@ def config_class(notebook: str) -> type[Parameters]:
     require("notebook", notebook, notebook in CONFIGS, ", ".join(CONFIGS))
     module, name = CONFIGS[notebook].rsplit(".", 1)
     return getattr(importlib.import_module(module), name)
+
+
+def table_name(notebook: str) -> str:
+    """Return the file that runs of this notebook leave beside `record.json`."""
+    return "history.csv" if notebook == RETRAIN else "measurements.csv"
+
+
+def notebook_of(record: dict) -> str:
+    """Return the notebook that left a record; those of training runs do not name it."""
+    return record.get("notebook", RETRAIN)

@@ -4,6 +4,7 @@ The notebook, studies, records and the reference page all come from `RunConfig`.
 of Keras, so that a mistake is reported at once, before a framework is loaded.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,9 +21,13 @@ DEPTHS = tuple(k / 10 for k in range(1, 11))
 SCALED_MOMENTUM_AT_32 = 0.99
 # The rule of SimCLR's small data sets (Chen et al. 2020, appendix B.8): max(1 - 10 / steps per epoch, 0.9).
 STEPS_PER_EPOCH = "steps_per_epoch"
-Momentum = Annotated[float, Field(ge=0, lt=1)]
+Momentum = Annotated[float, Field(ge=0, le=0.99999)]
 # What starts a value of `weights` that names another run of the same study.
 FROM_RUN = "run:"
+# Beyond these a value is a slip of the keyboard: in float32 a smaller rate moves no weight, and from a larger one no
+# training comes back.
+LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
+LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS = 65_536, 10**9, 100_000
 
 
 def last_map_side(image_size: int) -> int:
@@ -74,7 +79,7 @@ class RunConfig(Parameters):
         [], "Use the images of these classes only, at least two; an empty list: of all.", allowed="list of names"
     )
     n_train: int | None = parameter(
-        None, "Train on a stratified subset of so many images; none: on all of them.", "images", ge=2
+        None, "Train on a stratified subset of so many images; none: on all of them.", "images", ge=2, le=MOST_IMAGES
     )
     n_test_from_train: int = parameter(
         0,
@@ -82,10 +87,11 @@ class RunConfig(Parameters):
         "data sets.",
         "images",
         ge=0,
+        le=MOST_IMAGES,
     )
     image_size: int = parameter(107, "Side of the square input.", "pixels", ge=75, le=1024)
     label_noise: float = parameter(
-        0.0, "Share of the training labels replaced by another class, drawn at random.", ge=0, le=1
+        0.0, "Share of the training labels replaced by another class, drawn at random.", ge=0, le=0.99
     )
     width: Annotated[float, one_of(WIDTHS)] = parameter(
         0.25,
@@ -115,7 +121,7 @@ class RunConfig(Parameters):
     trainable: str = parameter(
         "all", "What is trained: `all`, `head` (the classifier), or from the layer of this name on."
     )
-    batch_size: int = parameter(32, "Images per training step.", "images", ge=1)
+    batch_size: int = parameter(32, "Images per training step.", "images", ge=1, le=LARGEST_BATCH)
     allow_one_value_per_channel: bool = parameter(
         False, "Run even where batch norm would normalize over a single number per channel."
     )
@@ -125,7 +131,7 @@ class RunConfig(Parameters):
         "statistics; `frozen` batch norm, with statistics measured on the training images before the first step.",
     )
     ghost_batch_size: int | None = parameter(
-        None, "Images that ghost batch norm normalizes together; divides batch_size.", "images", ge=1
+        None, "Images that ghost batch norm normalizes together; divides batch_size.", "images", ge=1, le=LARGEST_BATCH
     )
     masked_loss_batch_size: int | None = parameter(
         None,
@@ -133,50 +139,55 @@ class RunConfig(Parameters):
         "Epochs and learning-rate scaling then go by this number.",
         "images",
         ge=1,
+        le=LARGEST_BATCH,
     )
-    epochs: int = parameter(8, "Passes over the training images.", "epochs", ge=1)
+    epochs: int = parameter(8, "Passes over the training images.", "epochs", ge=1, le=MOST_EPOCHS)
     steps: int | None = parameter(
-        None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1
+        None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1, le=10**9
     )
     learning_rate: float = parameter(
-        0.01, "Learning rate of SGD, at the reference batch size where it is scaled.", gt=0
+        0.01, "Learning rate of SGD, at the reference batch size where it is scaled.", ge=LOWEST_RATE, le=HIGHEST_RATE
     )
     learning_rate_scaling: Literal["none", "linear", "sqrt"] = parameter(
         "none", "How the learning rate grows with batch_size / reference_batch_size."
     )
     reference_batch_size: int = parameter(
-        32, "Batch size at which learning-rate scaling changes nothing.", "images", ge=1
+        32, "Batch size at which learning-rate scaling changes nothing.", "images", ge=1, le=LARGEST_BATCH
     )
     learning_rate_schedule: Literal["constant", "linear", "cosine"] = parameter(
         "constant", "After the warm-up the learning rate stays, or falls to zero at the last step."
     )
     warmup_epochs: float = parameter(
-        0.0, "The learning rate rises linearly from zero over so many epochs at the start.", "epochs", ge=0
+        0.0,
+        "The learning rate rises linearly from zero over so many epochs at the start.",
+        "epochs",
+        ge=0,
+        le=MOST_EPOCHS,
     )
-    momentum: float = parameter(0.9, "Momentum of SGD.", ge=0, lt=1)
+    momentum: float = parameter(0.9, "Momentum of SGD.", ge=0, le=0.9999)
     batch_norm_momentum: Momentum | Literal["scaled"] = parameter(
         0.99,
         "Share of the moving averages that batch norm keeps at each step; `scaled`: 0.99 at batch size 32, and at "
         "others what keeps the same share after the same number of images.",
-        allowed="number, ≥ 0, < 1, or scaled",
+        allowed="number, ≥ 0, ≤ 0.99999, or scaled",
     )
     followed_batch_norm_momenta: list[Momentum | Literal["scaled", "steps_per_epoch"]] = parameter(
         [],
         "Further moving averages that are followed beside the model's own, which change nothing in the training; each "
         "is an evaluation of its own. `steps_per_epoch`: max(1 - 10 / steps per epoch, 0.9), the rule of SimCLR.",
-        allowed="list of numbers, ≥ 0, < 1, scaled or steps_per_epoch",
+        allowed="list of numbers, ≥ 0, ≤ 0.99999, scaled or steps_per_epoch",
     )
     dropout: float = parameter(
-        0.0, "Share of the pooled features, after the last batch norm, that is dropped at random.", ge=0, lt=1
+        0.0, "Share of the pooled features, after the last batch norm, that is dropped at random.", ge=0, le=0.99
     )
     dropout_between_batch_norms: float = parameter(
-        0.0, "Share of the values dropped after each residual block, in front of further batch norm.", ge=0, lt=1
+        0.0, "Share of the values dropped after each residual block, in front of further batch norm.", ge=0, le=0.99
     )
     weight_decay: float = parameter(
-        0.0, "Each step shrinks the kernels by the learning rate times this (decoupled weight decay).", ge=0
+        0.0, "Each step shrinks the kernels by the learning rate times this (decoupled weight decay).", ge=0, le=1e6
     )
     label_smoothing: float = parameter(
-        0.0, "Share of each training label that is spread evenly over all classes.", ge=0, lt=1
+        0.0, "Share of each training label that is spread evenly over all classes.", ge=0, le=0.99
     )
     augmentation: Literal["none", "flip", "randaugment", "mixup", "cutmix"] = parameter(
         "none", "What is done to training images at random, by KerasCV (TensorFlow only)."
@@ -187,6 +198,7 @@ class RunConfig(Parameters):
         "none: train to the end.",
         "epochs",
         ge=1,
+        le=MOST_EPOCHS,
     )
     early_stopping_evaluation: Literal["moving", "recalibrated"] = parameter(
         "moving", "The evaluation of the validation images whose loss early stopping goes by."
@@ -202,7 +214,7 @@ class RunConfig(Parameters):
     )
     seed: int = parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
     threads: int = parameter(
-        1, "Processor threads of the run, which do not change its results; a GPU ignores it.", "threads", ge=1
+        1, "Processor threads of the run, which do not change its results; a GPU ignores it.", "threads", ge=1, le=1024
     )
 
     @model_validator(mode="after")
@@ -210,6 +222,7 @@ class RunConfig(Parameters):
         _check_arm(self)
         _check_values_per_channel(self)
         _check_lists(self)
+        _check_schedule(self)
         if self.n_train is not None and self.batch_size > self.n_train:
             raise ValueError(
                 f"batch_size = {self.batch_size} is larger than the training set, n_train = {self.n_train}. "
@@ -327,6 +340,32 @@ def _check_lists(config: RunConfig) -> None:
             f"{config.normalization!r}, which has no moving averages to follow. Allowed: an empty list, or "
             "normalization batch or ghost"
         )
+
+
+def _check_schedule(config: RunConfig) -> None:
+    """Refuse a learning rate that comes to nothing or too much, and stages that are longer than the training."""
+    rate = config.scaled_learning_rate()
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"learning_rate = {config.learning_rate} with learning_rate_scaling = {config.learning_rate_scaling!r} and "
+            f"reference_batch_size = {config.reference_batch_size} comes to {rate:g}. Allowed: what comes to "
+            f"{LOWEST_RATE:g} to {HIGHEST_RATE:g}"
+        )
+    if rate * config.weight_decay >= 1:
+        raise ValueError(
+            f"weight_decay = {config.weight_decay} with a learning rate of {rate:g}: each step would shrink the "
+            f"kernels to nothing or turn their signs. Allowed: below {1 / rate:g}"
+        )
+    epochs = config.epochs
+    if config.steps is not None:
+        # How many epochs they are shows only where the number of images does.
+        epochs = math.ceil(config.steps / max(1, config.n_train // config.sgd_batch_size)) if config.n_train else None
+    for name in ("warmup_epochs", "early_stopping_patience"):
+        value = getattr(config, name)
+        if value is not None and epochs is not None and value > epochs:
+            raise ValueError(
+                f"{name} = {value} is longer than the training, which has {epochs} epochs. Allowed: at most {epochs}"
+            )
 
 
 def _check_values_per_channel(config: RunConfig) -> None:

@@ -23,6 +23,8 @@ from smallbatch.training.config import FROM_RUN, RunConfig
 
 # Keras's list of variables that are still to get their first values.
 WAITING = "uninitialized_variables"
+# Of a file of a whole model too only the weights are read, never what could be run: layers, functions, pickles.
+WEIGHTS = (".weights.h5", ".h5", ".hdf5", ".keras")
 BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
 
 
@@ -180,11 +182,14 @@ def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None
     if weights.startswith(FROM_RUN):
         _set_network(model, _read_kept(config), config)
         return
-    if not Path(weights).is_file():
-        raise ParameterError(f"weights = {weights!r}: there is no such file. Allowed: none, imagenet, or a file")
+    if not weights.endswith(WEIGHTS) or not Path(weights).is_file():
+        reason = "there is no such file" if weights.endswith(WEIGHTS) else "that is no file of weights"
+        raise ParameterError(
+            f"weights = {weights!r}: {reason}. Allowed: none, imagenet, or a file {', '.join(WEIGHTS)}"
+        )
     try:
         _read_file(model, weights)
-    except (ValueError, OSError, KeyError, UserWarning) as error:
+    except Exception as error:  # Keras and HDF5 raise whatever a damaged file leads them to
         # Keras looks weights up by the class of their layer, so those of a network with plain batch norm and
         # without dropout only fit its like. The variables are the same, though, and in the same order.
         plain = config.model_copy(
@@ -193,7 +198,8 @@ def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None
             | {"followed_batch_norm_momenta": []}
         )
         if plain == config or config.normalization == "group":
-            raise ParameterError(f"weights = {weights!r} does not fit this network: {error}") from None
+            reason = " ".join(str(error).split())
+            raise ParameterError(f"weights = {weights!r} does not fit this network: {reason}") from None
         values = iter(build(plain, n_classes).get_weights())
         for variable in model.weights:
             if not variable.name.startswith("followed_"):
@@ -262,7 +268,9 @@ def _choose_trainable(network: keras.Model, trainable: str) -> None:
         return
     names = [layer.name for layer in network.layers]
     if trainable != "head" and trainable not in names:
-        close = ", ".join(difflib.get_close_matches(trainable, names, n=3)) or ", ".join(names[:3])
+        # Names that count up, such as conv2d_7, say nothing to a person and differ from model to model.
+        telling = [name for name in names if re.match(r"mixed_|block|conv_7b", name)]
+        close = ", ".join(difflib.get_close_matches(trainable, telling, n=3) or ["mixed_5b", "mixed_7a", "conv_7b"])
         raise ParameterError(
             f"trainable = {trainable!r}: the network has no such layer. Allowed: all, head, or a layer such as {close}"
         )

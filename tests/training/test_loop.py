@@ -112,7 +112,10 @@ def test_a_step_is_that_of_sgd_with_momentum(data):
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_as_diverged(data):
-    _, fitted = fit(data, learning_rate=1e30, epochs=50)
+    config = create(epochs=50).model_copy(update={"learning_rate": 1e30})  # more than is allowed
+    model = network()
+    loop.compile_model(model, config, len(data.train))
+    fitted = loop.fit(model, data, config, recalibration.Observed(model))
     assert fitted.diverged and len(fitted.history) < 50
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smallbatch.errors import ParameterError
+from smallbatch.errors import DataError, ParameterError
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data import clothing, clothing_full, digits, folder, signs, tfds
 from smallbatch.training.data.archive import Archive
@@ -92,6 +92,12 @@ def _check_classes(config: RunConfig, class_names: list[str]) -> None:
 def _with_larger_test(data: Data, n: int) -> Data:
     moved = stratified_subset(data.train.labels, n, SEED_OF_TEST_IMAGES)
     left = np.setdiff1d(np.arange(len(data.train)), moved)
+    gone = np.setdiff1d(data.train.labels, data.train.labels[left])
+    if len(gone):
+        raise DataError(
+            f"n_test_from_train = {n} leaves no training image of class {data.class_names[gone[0]]!r}. Allowed: fewer, "
+            "or more training images of this class"
+        )
     pairs = zip(vars(data.test).values(), vars(data.train.take(moved)).values(), strict=True)
     test = Split(*(np.concatenate(pair) for pair in pairs))
     return replace(data, train=data.train.take(left), test=test)

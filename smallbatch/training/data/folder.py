@@ -1,12 +1,14 @@
 """Photographs in a tree train|validation|test/<class>/*, decoded once and cached."""
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from smallbatch.errors import DataError
 from smallbatch.paths import cache_folder, in_project
@@ -20,6 +22,11 @@ UNSPLIT = "all"
 # So that validation and test have at least one of each class, with some to spare.
 FEWEST_OF_A_CLASS = 10
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
+# What a file is, is told by its first bytes and not by its name. Nothing else is opened: Pillow would run another
+# program for some kinds.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+# Larger than any camera's. A file of some kilobytes can stand for an image that fills the memory.
+MOST_PIXELS = 150_000_000
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def read_images(tree: Tree, side: int) -> list[Split]:
 
 
 def _class_names(folder: Path) -> list[str]:
-    return sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    return [f.name for f in _listed(folder) if f.is_dir()]
 
 
 def _labelled_files(folder: Path, class_names: list[str]) -> tuple[list[Path], np.ndarray]:
@@ -143,24 +150,55 @@ def _labelled_files(folder: Path, class_names: list[str]) -> tuple[list[Path], n
     return [file for some in per_class for file in some], labels
 
 
+def _listed(folder: Path) -> list[Path]:
+    """Return what lies in a folder, by name, but for hidden files; raise `DataError` where it cannot be listed."""
+    try:
+        found = sorted(f for f in folder.iterdir() if not f.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be listed ({error.strerror})") from None
+    for file in found:
+        if not file.name.isprintable():  # it could not be shown on a page, nor written to a table
+            raise DataError(f"{str(file)!r} has a line break or another control character in its name. Rename it")
+    return found
+
+
 def _class_files(folder: Path) -> list[Path]:
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    files = [f for f in _listed(folder) if f.suffix.lower() in SUFFIXES]
     if not files:
         raise DataError(f"{folder} holds no images. Needed: at least one of {', '.join(sorted(SUFFIXES))}")
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{file} is not a file (a folder, or a link to nothing or to itself). Take it out")
     return files
 
 
 def _cached(tree: Tree, split: str, side: int) -> np.ndarray:
-    path = cache_folder() / f"{tree.root.name}-{split}-{side}px-{_fingerprint(tree, split)}.npy"
-    if not path.is_file():
-        images = np.stack([_decode(file, side) for file in tree.files[split]])
+    path = cache_folder() / f"{tree.root.name[:100]}-{split}-{side}px-{_fingerprint(tree, split)}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: decoded again
+        return np.load(path, mmap_mode="r")
+    images = np.stack([_decode(file, side) for file in tree.files[split]])
+    with _cache_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
         # Runs side by side may decode at once: each writes its own file, and the last rename wins.
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as stream:
-            np.save(stream, images)
-        partial.replace(path)
-    return np.load(path, mmap_mode="r")
+        try:
+            with partial.open("wb") as stream:
+                np.save(stream, images)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return np.load(path, mmap_mode="r")
+
+
+@contextlib.contextmanager
+def _cache_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"decoded images cannot be kept in {cache_folder()} ({error.strerror or error}). Make room, or name "
+            "another folder in the environment variable SMALLBATCH_CACHE"
+        ) from None
 
 
 def _fingerprint(tree: Tree, split: str) -> str:
@@ -168,15 +206,39 @@ def _fingerprint(tree: Tree, split: str) -> str:
     digest = hashlib.sha256()
     for file in tree.files[split]:
         status = file.stat()
-        digest.update(f"{file.relative_to(tree.root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+        name = os.fsencode(file.relative_to(tree.root))
+        digest.update(name + f" {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def _decode(file: Path, side: int) -> np.ndarray:
     """Return the central square of a photograph, `side` x `side` x 3 bytes."""
     try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+        with Image.open(file, formats=FORMATS) as image:
+            n_pixels = image.width * image.height
+            if n_pixels > MOST_PIXELS:
+                raise ValueError(f"{n_pixels:,} pixels, at most {MOST_PIXELS:,}")
+            upright = _in_colour(ImageOps.exif_transpose(image))
             return np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.BILINEAR))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as an image ({error}). Replace it or take it out") from None
+    except UnidentifiedImageError:
+        raise DataError(
+            f"{file} cannot be read as an image (it is none of {', '.join(FORMATS)}, whatever its name says). "
+            "Replace it or take it out"
+        ) from None
+    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{file} cannot be read as an image ({reason}). Replace it or take it out") from None
+
+
+def _in_colour(image: Image.Image) -> Image.Image:
+    """Return an image as red, green and blue of a byte each; what is transparent becomes white, like paper.
+
+    Of an animation that is the first picture. CMYK is turned by Pillow, which knows that JPEGs hold it inverted.
+    """
+    if image.mode.startswith("I"):  # grey values of 16 bits, which Pillow would cut off at 255
+        values = np.asarray(image).astype(np.uint32)
+        image = Image.fromarray(np.clip((values + 128) // 257, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
