@@ -23,6 +23,7 @@ class _Experiment(BaseModel):
     priority: int = 0
     fixed: dict[str, Any] = {}
     grid: dict[str, list[Any]] = Field(min_length=1)
+    family: str = ""
 
 
 class _StudyFile(BaseModel):
@@ -91,6 +92,22 @@ def parse_study(name: str, text: str) -> Study:
     return Study(name, file.title, file.description, runs, experiments, priorities, showcase, file.published)
 
 
+def read_families(name: str) -> dict[str, tuple[str, ...]]:
+    """Return, by experiment of `studies/<name>.yaml`, those that have it as their `family`; empty without such a file.
+
+    An experiment with a family only adds runs to another one, which a single grid could not hold. Raises `StudyError`
+    as `load_study` does.
+    """
+    path = in_project("studies") / f"{name}.yaml"
+    if not path.is_file():
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for title, experiment in _parse_file(name, path.read_text()).experiments.items():
+        if experiment.family:
+            found[experiment.family] = (*found.get(experiment.family, ()), title)
+    return found
+
+
 def _runs_of(experiment: _Experiment, places: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Parameters]:
     """Return the runs of an experiment by name; the study's defaults are for notebooks that train a network."""
     kind = config_class(experiment.notebook)
@@ -102,12 +119,20 @@ def _runs_of(experiment: _Experiment, places: dict[str, Any], defaults: dict[str
 
 def _parse_file(name: str, text: str) -> _StudyFile:
     try:
-        return _StudyFile.model_validate(yaml.safe_load(text))
+        file = _StudyFile.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise StudyError(f"studies/{name}.yaml is not YAML: {error}") from None
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
         raise StudyError(f"studies/{name}.yaml: {'; '.join(problems)}") from None
+    heads = [title for title, experiment in file.experiments.items() if not experiment.family]
+    for title, experiment in file.experiments.items():
+        if experiment.family and experiment.family not in heads:
+            raise StudyError(
+                f"studies/{name}.yaml, experiment {title!r}: family = {experiment.family!r} is no experiment of this "
+                f"study without a family. Allowed: {', '.join(heads)}"
+            )
+    return file
 
 
 def _grid_points(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
