@@ -109,9 +109,9 @@ class Evidence:
         return claims.read(self.folder)
 
     @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        """The table of verdicts (see `claims.verdicts`)."""
-        return claims.verdicts(self.tables)
+    def verdicts(self) -> claims.Verdicts:
+        """The verdicts of all claims."""
+        return claims.judge(self.tables)
 
     def runs(self, experiment: str, **wanted) -> pd.DataFrame:
         """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""

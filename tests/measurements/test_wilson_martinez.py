@@ -349,54 +349,10 @@ def test_repetitions_without_a_stable_rate_are_counted_and_left_out_of_the_slope
     assert np.isnan(wm.summarize(table.assign(largest_stable_rate=np.nan))["stable_slope"])
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "finding"),
-    [
-        (-0.9, 0.9, wm.REPLICATED),
-        (0.2, 0.9, wm.REPLICATED),
-        (-1.1, 0.9, wm.NOT_DECIDED),
-        (0.2, 1.1, wm.NOT_REPLICATED),
-        (-3.0, -0.1, wm.NOT_REPLICATED),
-        (np.nan, np.nan, wm.NOT_DECIDED),
-    ],
-)
-def test_the_rule_for_accuracy(low, high, finding):
-    assert wm.decide_accuracy(low, high) == finding
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "smallest", "largest", "finding"),
-    [
-        (2.1, 9.0, 0.0, 0.0, wm.REPLICATED),
-        (2.1, 9.0, 0.05, 1.0, wm.REPLICATED),  # the true ratio is even larger
-        (2.1, 9.0, 0.2, 0.0, wm.NOT_DECIDED),
-        (1.9, 9.0, 0.0, 0.0, wm.NOT_DECIDED),
-        (0.5, 1.9, 0.0, 0.0, wm.NOT_REPLICATED),
-        (0.5, 1.9, 0.0, 0.2, wm.NOT_DECIDED),
-    ],
-)
-def test_the_rule_for_speed(low, high, smallest, largest, finding):
-    assert wm.decide_speed(low, high, smallest, largest) == finding
-
-
-def test_findings_agree_over_data_sets_or_stay_open():
-    def run(dataset, slope, ratio):
-        table = made_table(error_slope=slope, ratio=ratio)
-        return {"dataset": dataset, "gradient": "sum"} | wm.summarize(table)
-
-    table = wm.findings(pd.DataFrame([run("iris", 0.1, 8.0), run("wine", 1.0, 8.0)]))
-    found = table.set_index(["result", "dataset"])["finding"]
-    assert found["accuracy"].to_dict() == {
-        "iris": wm.REPLICATED, "wine": wm.NOT_REPLICATED, "all": wm.NOT_DECIDED,
-    }  # fmt: skip
-    assert set(found["speed"]) == {wm.REPLICATED}
-    assert table["gradient"].unique().tolist() == ["sum"]
-
-
 def test_gathered_tables_of_default_runs_are_those_of_iris_and_means():
     """Gathering leaves out the parameters that all runs have at their defaults."""
-    table = wm.findings(pd.DataFrame([wm.summarize(made_table())]))
-    assert table["dataset"].tolist() == ["iris", "all"] * 2 and set(table["gradient"]) == {"mean"}
+    table = wm.named(pd.DataFrame([wm.summarize(made_table())]))
+    assert table["dataset"].tolist() == ["iris"] and table["gradient"].tolist() == ["mean"]
     gathered = figure_table(("iris",), ("mean",)).drop(columns=["dataset", "gradient"])
     for draw in (figures.accuracy_and_epochs, figures.stable_rates, figures.learning_curves):
         assert draw(gathered).axes[0].get_title() == "Iris"
