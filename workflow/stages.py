@@ -15,8 +15,11 @@ from pathlib import Path
 
 import nbformat
 
+from smallbatch.claims.store import keep_verdicts
+from smallbatch.claims.tables import FILES
 from smallbatch.errors import StudyError, UserError
 from smallbatch.figures.__main__ import draw_all
+from smallbatch.figures.evidence import GPU, PUBLISHED
 from smallbatch.study import records
 from smallbatch.study.execute import execute, log_path, only_one
 from smallbatch.study.file import Study, load_study
@@ -115,6 +118,14 @@ def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def judge(*names: str) -> None:
+    """Judge the claims by the tables of these studies, once for all pages; of a study that has none, there are none."""
+    for name in dict.fromkeys(names):
+        folder = ROOT / "results" / name
+        if any((folder / file).is_file() for file in FILES.values()):
+            keep_verdicts(folder)
+
+
 def build(study: Study) -> bool:
     """Build the book from the study's tables, unless it was built from exactly these files; return success."""
     notebook = study.folder / "one-run.ipynb"
@@ -124,6 +135,7 @@ def build(study: Study) -> bool:
         if not execute(study, study.showcase, again=True):
             return False
         gather(study)
+        judge(study.name)
     records.write_if_changed(ONE_RUN, notebook.read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():
@@ -177,6 +189,8 @@ def main(command: str, name: str) -> int:
             complete = (command == "book" and _is_published(study)) or train(study)
         with stage("gathering"):
             n_done = gather(study)
+        with stage("judging"):
+            judge(study.name, *((PUBLISHED, GPU) if command == "book" else ()))
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ import pandas as pd
 
 from smallbatch import claims
 from smallbatch.claims import NotMeasured
+from smallbatch.claims.store import read_verdicts
 from smallbatch.paths import in_project
 from smallbatch.study.records import read_measurements, read_tables
 
@@ -110,8 +111,9 @@ class Evidence:
 
     @cached_property
     def verdicts(self) -> claims.Verdicts:
-        """The verdicts of all claims."""
-        return claims.judge(self.tables)
+        """The verdicts of all claims: those kept beside the tables, if they are of these; else judged now."""
+        kept = read_verdicts(self.folder)
+        return claims.judge(self.tables) if kept is None else kept
 
     def runs(self, experiment: str, **wanted) -> pd.DataFrame:
         """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""
