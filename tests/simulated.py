@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 
 from smallbatch import claims
+from smallbatch.claims import words
+from smallbatch.claims.catalogue import find_claim
+from smallbatch.claims.tables import FILES
 from smallbatch.study import records
 from smallbatch.training.config import RunConfig
 
@@ -59,6 +62,8 @@ EXPERIMENTS = {
         for patience in (None, 60)
     ],
 }
+# As the study files spell them out.
+FAMILIES = {"momentum_lag": ("momentum_lag_as_asked",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +107,7 @@ def error_of(config, truth, generator):
 
 
 def study(seeds=SEEDS, experiments=tuple(EXPERIMENTS), n_classes=10, **truth):
-    """Return the tables of a made-up study, as `tables.gather` would leave them."""
+    """Return the tables of a made-up study, as gathering would leave them."""
     truth = Truth(**truth)
     rows, histories, correct = [], [], []
     difficulty = np.random.default_rng(0).permutation(N_IMAGES)
@@ -116,7 +121,8 @@ def study(seeds=SEEDS, experiments=tuple(EXPERIMENTS), n_classes=10, **truth):
         correct.append({"run": run} | packed)
     runs = pd.DataFrame(rows)
     limits = short_trainings(seeds, truth)
-    return claims.Tables(runs, pd.concat(histories, ignore_index=True), pd.DataFrame(correct), limits, n_classes)
+    history = pd.concat(histories, ignore_index=True)
+    return claims.Tables(runs, history, pd.DataFrame(correct), limits, n_classes, FAMILIES)
 
 
 def with_combination(tables, effect):
@@ -150,7 +156,8 @@ def row_of(config, errors, seconds):
     losses = {name.replace("accuracy", "loss"): 3 * (1 - value) for name, value in accuracies.items()}
     return {
         "outcome": "finished",
-        **config.identity(),
+        # A list is text in a table.
+        **{name: str(v) if isinstance(v, list) else v for name, v in config.identity().items()},
         "used_learning_rate": config.scaled_learning_rate(),
         "used_batch_norm_momentum": config.momentum_of_averages(),
         "used_sgd_batch_size": config.sgd_batch_size,
@@ -212,15 +219,51 @@ def short_trainings(seeds, truth):
     return pd.DataFrame(rows)
 
 
-def write(folder, combination=None, **truth):
-    """Write the tables of a made-up study where those of `tables.gather` would stand."""
-    folder = Path(folder)
+def judged(tables, claim, *names):
+    """Return the verdicts on a claim; on the primary and these other analyses only, which takes less time than all."""
+    described = find_claim(claim)
+
+    def chosen(tables):
+        every = described.registered.analyses(tables)
+        kept = [tuple(each for each in part if each.name in names) for part in (every.sensitivity, every.related)]
+        return claims.Analyses(every.primary, *kept)
+
+    plan = dataclasses.replace(described.registered, analyses=chosen)
+    return claims.judge(tables, [dataclasses.replace(described, registered=plan) if names else described])
+
+
+def primary(tables, claim):
+    """Return the verdict of a claim's primary analysis."""
+    return judged(tables, claim, claims.PRIMARY)[claim]
+
+
+def verdict_of(tables, claim, analysis):
+    """Return the verdict of another analysis of a claim."""
+    return judged(tables, claim, analysis)[claim, analysis]
+
+
+def assert_answer(tables, claim, kind, beginning, *names):
+    """Check the kind of a claim's verdict and how its short answer begins."""
+    verdicts = judged(tables, claim, claims.PRIMARY, *names)
+    assert verdicts[claim].kind == kind, verdicts[claim]
+    assert words.answer(verdicts, claim).startswith(beginning)
+
+
+def write_tables(folder, tables):
+    """Write tables where gathering would leave them."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name, file in FILES.items():
+        if not (table := getattr(tables, name)).empty:
+            table.to_csv(folder / file, index=False)
+
+
+def write(folder, combination=None, **truth):
+    """Write the tables of a made-up study where gathering would leave them."""
+    folder = Path(folder)
     tables = study(**truth)
     if combination:
         tables = with_combination(tables, combination)
-    for name in ("runs", "history", "test_correct", "stable_learning_rate"):
-        getattr(tables, name).to_csv(folder / f"{name}.csv", index=False)
+    write_tables(folder, tables)
     checkpoints = tables.stable_learning_rate[["run", "seed"]].drop_duplicates().assign(processor="a processor")
     checkpoints.to_csv(folder / "stable_learning_rate-summary.csv", index=False)
 

@@ -18,8 +18,11 @@ from pathlib import Path
 
 import nbformat
 
+from smallbatch.claims.store import keep_verdicts
+from smallbatch.claims.tables import FILES
 from smallbatch.errors import StudyError, UserError
 from smallbatch.figures.__main__ import draw_all
+from smallbatch.figures.evidence import GPU, PUBLISHED
 from smallbatch.study import tables
 from smallbatch.study.execute import execute, log_path
 from smallbatch.study.file import Study, load_study
@@ -141,6 +144,14 @@ def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def judge(*names: str) -> None:
+    """Judge the claims by the tables of these studies, once for all pages; of a study that has none, there are none."""
+    for name in dict.fromkeys(names):
+        folder = ROOT / "results" / name
+        if any((folder / file).is_file() for file in FILES.values()):
+            keep_verdicts(folder)
+
+
 def build(study: Study) -> bool:
     """Build the book from the study's tables, unless it was built from exactly these files; return success."""
     if not (study.folder / "one-run.ipynb").is_file():
@@ -225,6 +236,8 @@ def _run_stages(command: str, study: Study, again: bool) -> int:
         now = published or train(study, again)
     with stage("gathering"):
         gather(study)
+    with stage("judging"):
+        judge(study.name, *((PUBLISHED, GPU) if command == "book" else ()))
     _name_set_aside(study, now)
     if now.missing and not published:
         print(f"{len(now.missing)} of {len(study.runs)} runs of study {study.name} have no record: they failed (see "

@@ -1,17 +1,21 @@
-"""Each claim of the answer and each question of the asker: what is estimated, how it is decided, and the verdict.
+"""Each claim of the cited answer and each part of the question: what is estimated, how it is decided, and the verdict.
 
-The rules stand here before the runs do. `verdicts` applies them to the gathered tables of a study; other tables give
-other verdicts. `python -m smallbatch.claims <study>` prints them.
+The rules stand here before the runs do. `judge` applies them to the gathered tables of a study; other tables give other
+verdicts. `python -m smallbatch.claims <study>` prints them.
 
-Every claim has one check that decides, called `main`, and others beside it. Of these some ask the same in another way
-(another evaluation, other batch sizes, another interval) and others something related. Nothing here knows Keras or
-draws.
+Every claim has a primary analysis, which decides and is called `main` in the table of verdicts; sensitivity analyses,
+which ask the same in another way (another evaluation, other batch sizes, another interval); and some related ones.
+Nothing here knows Keras or draws.
 """
 
-from smallbatch.claims.judging import verdicts
-from smallbatch.claims.questions import CLAIMS, Check, Claim
+from smallbatch.claims.catalogue import CLAIMS, SOURCE_CLAIMS
+from smallbatch.claims.claim import PRIMARY, Analyses, Analysis, Claim, Plan, Words
 from smallbatch.claims.rules import VERDICTS
-from smallbatch.claims.speed import chosen_learning_rates
 from smallbatch.claims.tables import NotMeasured, Tables, read
+from smallbatch.claims.tuning import chosen_learning_rates
+from smallbatch.claims.verdicts import Verdict, Verdicts, judge
 
-__all__ = ["CLAIMS", "VERDICTS", "Check", "Claim", "NotMeasured", "Tables", "chosen_learning_rates", "read", "verdicts"]
+__all__ = [
+    "CLAIMS", "PRIMARY", "SOURCE_CLAIMS", "VERDICTS", "Analyses", "Analysis", "Claim", "NotMeasured", "Plan", "Tables",
+    "Verdict", "Verdicts", "Words", "chosen_learning_rates", "judge", "read",
+]  # fmt: skip

@@ -4,9 +4,9 @@ import argparse
 import sys
 import textwrap
 
-import pandas as pd
+import numpy as np
 
-from smallbatch.claims import CLAIMS, NotMeasured, Tables, chosen_learning_rates, read, verdicts
+from smallbatch.claims import CLAIMS, NotMeasured, Tables, Verdict, chosen_learning_rates, judge, read
 from smallbatch.claims.remedies import best_together
 from smallbatch.errors import UserError
 
@@ -14,10 +14,10 @@ WIDTH = 110
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read `results/<study>` and print a verdict for each claim, and with `--all` every check beside it."""
+    """Read `results/<study>` and print a verdict for each claim, and with `--all` every other analysis beside it."""
     parser = argparse.ArgumentParser(prog="python -m smallbatch.claims", description=main.__doc__)
     parser.add_argument("study", help="name of a study with gathered tables, as in results/<study>")
-    parser.add_argument("--all", action="store_true", help="print the checks beside the verdicts too")
+    parser.add_argument("--all", action="store_true", help="print the other analyses beside the verdicts too")
     parser.add_argument("--csv", metavar="FILE", help="also write the whole table to this file")
     parser.add_argument("--classes", type=int, default=10, help="classes of the data set (default: 10)")
     instead = parser.add_mutually_exclusive_group()
@@ -39,14 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, NotMeasured) as error:
         print(error, file=sys.stderr)
         return 2
-    table = verdicts(tables)
+    verdicts = judge(tables)
     for claim in CLAIMS:
-        rows = table[table["claim"] == claim.id]
-        _print_claim(claim.question, rows.iloc[0])
+        primary, *others = verdicts.of(claim.id)
+        _print_claim(claim.question, primary)
         if given.all:
-            _print_checks(rows.iloc[1:])
+            _print_others(others)
     if given.csv:
-        table.to_csv(given.csv, index=False)
+        verdicts.table.to_csv(given.csv, index=False)
     return 0
 
 
@@ -76,23 +76,24 @@ def remedies_together(tables: Tables) -> str:
     return f"- {{{changed}}}\n"
 
 
-def _print_claim(question: str, row: pd.Series) -> None:
-    print(f"\n{row['claim']}: {row['verdict'].upper()}   {_number(row)}")
-    for text in (question, f"Claim: {row['statement']}.", f"Rule: {row['rule']}.", f"Notes: {row['notes']}."):
+def _print_claim(question: str, verdict: Verdict) -> None:
+    print(f"\n{verdict.claim}: {verdict.word.upper()}   {_number(verdict)}")
+    for text in (question, f"Claim: {verdict.statement}.", f"Rule: {verdict.rule}.", f"Notes: {verdict.notes}."):
         print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="      "))
 
 
-def _print_checks(rows: pd.DataFrame) -> None:
-    for _, row in rows.iterrows():
-        print(f"    - {row['check']}: {row['verdict']}   {_number(row)}")
+def _print_others(verdicts: list[Verdict]) -> None:
+    for verdict in verdicts:
+        print(f"    - {verdict.analysis}: {verdict.word}   {_number(verdict)}")
 
 
-def _number(row: pd.Series) -> str:
-    if pd.isna(row["number"]):
+def _number(verdict: Verdict) -> str:
+    result = verdict.result
+    if np.isnan(result.number):
         return ""
-    interval = "" if pd.isna(row["low"]) else f" [{row['low']:.3g}, {row['high']:.3g}]"
-    evaluation = f", {row['evaluation']}" if row["evaluation"] else ""
-    return f"{row['number']:.3g}{interval} {row['unit']}, {row['n_seeds']} seeds{evaluation}"
+    interval = "" if np.isnan(result.low) else f" [{result.low:.3g}, {result.high:.3g}]"
+    evaluation = f", {verdict.evaluation}" if verdict.evaluation else ""
+    return f"{result.number:.3g}{interval} {verdict.unit}, {result.n_seeds} seeds{evaluation}"
 
 
 if __name__ == "__main__":

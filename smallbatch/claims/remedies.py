@@ -1,5 +1,4 @@
-"""What is measured for the claims about remedies at batch size 32, each alone and the best together, beside plain
-training, and which remedies are the best."""
+"""Remedies at batch size 32, each alone and the best together, against the baseline, which is training without any."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,13 +6,13 @@ from functools import lru_cache
 
 import pandas as pd
 
-from smallbatch.claims.measures import LARGE, few_seeds
-from smallbatch.claims.rules import Found
-from smallbatch.claims.tables import Cells, NotMeasured, Tables, errors_of, runs_of, share_diverged
+from smallbatch.claims.conditions import LARGEST
+from smallbatch.claims.results import Result
+from smallbatch.claims.tables import Cells, NotMeasured, Tables, count_runs, errors_of, runs_of
 from smallbatch.statistics import paired_differences
 from smallbatch.training.config import RunConfig
 
-PLAIN = "plain"
+BASELINE = "plain"
 RECALIBRATION = "recalibrate the moving averages"
 # Parameters that make no difference to what is learned, or are paired.
 NOT_A_REMEDY = ("seed", "threads", "data_folder", "record_folder")
@@ -23,72 +22,63 @@ WORTH_COMBINING = 1.0
 
 @dataclass(frozen=True)
 class Remedies:
-    """Names of runs by seed (rows) and remedy (columns; `PLAIN` is one); gaps are NaN."""
+    """Names of runs by seed (rows) and remedy (columns; `BASELINE` is one); gaps are NaN."""
 
     runs: pd.DataFrame
 
-    def against_plain(self, tables: Tables, evaluation: str, margin: float) -> dict[str, Found]:
-        """Return, by remedy, the paired difference of its test error to plain training, best first.
+    def against_baseline(self, tables: Tables, evaluation: str, margin: float) -> dict[str, Result]:
+        """Return, by remedy, the paired difference of its test error to the baseline, best first.
 
         Remedies that were tried alone are adjusted for each other (Holm, and joint sign flips). A combination is not
         one of these: validation images chose it, so on the test images it is a comparison by itself. With the moving
-        averages, recalibrating those of the plain runs is a remedy of its own, which needs no training.
+        averages, recalibrating those of the baseline is a remedy of its own, which needs no training.
         """
         errors = self.errors(tables, evaluation)
         combined = combinations(errors)
-        found = {}
-        for group in (errors.columns.difference([PLAIN, *combined]), combined):
+        results = {}
+        for group in (errors.columns.difference([BASELINE, *combined]), combined):
             if len(group):
-                compared = paired_differences(errors[[PLAIN, *group]], PLAIN, margin)
-                found |= {name: self._found(tables, name, row, len(group)) for name, row in compared.iterrows()}
-        return dict(sorted(found.items(), key=lambda each: each[1].number))
+                compared = paired_differences(errors[[BASELINE, *group]], BASELINE, margin)
+                results |= {name: self._result(tables, name, row, len(group)) for name, row in compared.iterrows()}
+        return dict(sorted(results.items(), key=lambda each: each[1].number))
 
     def errors(self, tables: Tables, evaluation: str, split: str = "test") -> pd.DataFrame:
-        """Return errors (points) of the seeds that have a plain run, by remedy; gaps are NaN."""
+        """Return errors (points) of the seeds that have a baseline run, by remedy; gaps are NaN."""
         errors = pd.DataFrame({name: self._errors(tables, name, evaluation, split) for name in self.runs})
         if evaluation == "moving":
-            errors[RECALIBRATION] = self._errors(tables, PLAIN, "recalibrated", split)
-        return errors[errors[PLAIN].notna()].dropna(axis="columns", how="all")
+            errors[RECALIBRATION] = self._errors(tables, BASELINE, "recalibrated", split)
+        return errors[errors[BASELINE].notna()].dropna(axis="columns", how="all")
 
     def _errors(self, tables: Tables, name: str, evaluation: str, split: str) -> pd.Series:
         names = self.runs[[name]].dropna()
         return pd.Series(errors_of(tables, _cells(names), evaluation, split)[:, 0], index=names.index)
 
-    def _found(self, tables: Tables, name: str, row: pd.Series, n_compared: int) -> Found:
-        both = self.runs[[PLAIN] if name == RECALIBRATION else [PLAIN, name]].dropna()
-        n = int(row["n_seeds"])
-        diverged = share_diverged(tables, _cells(both))
-        return Found(
+    def _result(self, tables: Tables, name: str, row: pd.Series, n_compared: int) -> Result:
+        both = self.runs[[BASELINE] if name == RECALIBRATION else [BASELINE, name]].dropna()
+        return Result(
             row["difference"],
             *row[["low", "high", "p", "p_holm", "p_joint"]],
-            n_seeds=n,
-            diverged=diverged,
+            n_seeds=int(row["n_seeds"]),
             experiment="remedies",
-            notes=(*_holm_note(n, n_compared), *few_seeds(n)),
+            **count_runs(tables, _cells(both)),
+            n_compared=n_compared,
         )
 
 
 def _cells(names: pd.DataFrame) -> Cells:
-    return Cells(names, "remedies", ())
-
-
-def _holm_note(n: int, n_compared: int) -> list[str]:
-    smallest = min(1.0, n_compared * 2 / 2**n)
-    if n_compared == 1 or smallest < 0.05:
-        return []
-    return [f"with {n} seeds and {n_compared} remedies, the smallest p can be {smallest:.2g} after Holm"]
+    return Cells(names, "remedies")
 
 
 def best_together(tables: Tables) -> dict[str, str]:
     """Return the parameters of the remedies that are worth combining, values as text: the best of each parameter.
 
     Worth combining is a remedy at batch size 32 whose validation error, with the moving averages, is below that of
-    plain training by more than `WORTH_COMBINING` points, averaged over seeds. The test images have no say. Of those
+    the baseline by more than `WORTH_COMBINING` points, averaged over seeds. The test images have no say. Of those
     that change the same parameter the best is taken. Raises `NotMeasured` where that leaves fewer than two.
     """
     remedies = find_remedies(tables)
     errors = remedies.errors(tables, "moving", "validation").drop(columns=RECALIBRATION)
-    gains = errors.rsub(errors[PLAIN], axis="index").mean().drop(PLAIN).sort_values(ascending=False)
+    gains = errors.rsub(errors[BASELINE], axis="index").mean().drop(BASELINE).sort_values(ascending=False)
     combined = combinations(gains.index)
     chosen: list[dict[str, str]] = []
     for name in gains.index[gains > WORTH_COMBINING]:
@@ -130,24 +120,25 @@ def combinations(names: Iterable[str]) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def against_plain(tables: Tables, evaluation: str, margin: float) -> dict[str, Found]:
-    """Return `Remedies.against_plain` of these tables, which several checks ask for."""
-    return find_remedies(tables).against_plain(tables, evaluation, margin)
+def against_baseline(tables: Tables, evaluation: str, margin: float) -> dict[str, Result]:
+    """Return `Remedies.against_baseline` of these tables, which several analyses ask for."""
+    return find_remedies(tables).against_baseline(tables, evaluation, margin)
 
 
 def find_remedies(tables: Tables) -> Remedies:
     """Return the runs of experiment `remedies` by seed and remedy.
 
-    All but a combination change one thing, so plain is what most runs at batch size 32 have in each parameter. A remedy
-    is named by the parameters in which it differs from that. Raises `NotMeasured` where plain runs are missing.
+    All but a combination change one thing, so the baseline is what most runs at batch size 32 have in each parameter. A
+    remedy is named by the parameters in which it differs from that. Raises `NotMeasured` where runs of the baseline are
+    missing.
     """
     rows = runs_of(tables, "remedies")
     columns = [name for name in RunConfig.model_fields if name in rows and name not in NOT_A_REMEDY]
     texts = pd.DataFrame({name: rows[name].map(_as_text) for name in columns})
-    plain = {name: _commonest(name, texts[name][texts["batch_size"] == str(LARGE)]) for name in columns}
-    labels = [_label(values, plain) for values in texts.to_dict("records")]
-    if PLAIN not in labels:
-        raise NotMeasured(f"experiment remedies has no plain runs at batch size {LARGE}")
+    baseline = {name: _commonest(name, texts[name][texts["batch_size"] == str(LARGEST)]) for name in columns}
+    labels = [_label(values, baseline) for values in texts.to_dict("records")]
+    if BASELINE not in labels:
+        raise NotMeasured(f"experiment remedies has no plain runs at batch size {LARGEST}")
     rows = rows.assign(remedy=labels)
     if rows.duplicated(["seed", "remedy"]).any():
         raise NotMeasured("experiment remedies has more than one run for a remedy and a seed: ambiguous")
@@ -170,13 +161,13 @@ def _commonest(name: str, values: pd.Series) -> str:
     """Return the value of most runs, and of equals the parameter's default."""
     counts = values.value_counts()
     if counts.empty:
-        raise NotMeasured(f"experiment remedies has no runs at batch size {LARGE}")
+        raise NotMeasured(f"experiment remedies has no runs at batch size {LARGEST}")
     equals = counts.index[counts == counts.max()]
     default = RunConfig.model_fields[name].default
     text = _as_text(float("nan") if default is None else default)
     return text if text in equals else equals[0]
 
 
-def _label(values: dict[str, str], plain: dict[str, str]) -> str:
-    changed = [f"{name} = {value}" for name, value in values.items() if value != plain[name]]
-    return ", ".join(changed) or PLAIN
+def _label(values: dict[str, str], baseline: dict[str, str]) -> str:
+    changed = [f"{name} = {value}" for name, value in values.items() if value != baseline[name]]
+    return ", ".join(changed) or BASELINE

@@ -1,12 +1,14 @@
 """What claims are judged from: the gathered tables of a study, and the runs in them that belong together.
 
-An experiment's name stands for its family: `search_low` belongs to `search`, and `tuned_1` to `tuned`, because a grid
-can hold only one rate for all batch sizes. Runs are compared within seeds; a seed that lacks a run of a comparison is
-left out of that comparison, and a note says so. A run that diverged is not left out.
+Experiments are asked for by their names, and one that others have as their `family` in the study file stands for all of
+them: `search_low` can belong to `search`, because a grid can hold only one range of rates for all batch sizes. Runs are
+compared within seeds; a seed that lacks a run of a comparison is left out of that comparison, and a note says so. A run
+that diverged is not left out.
 """
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,37 +18,52 @@ from pandas.errors import EmptyDataError
 from smallbatch.errors import UserError
 from smallbatch.paths import in_project
 from smallbatch.statistics import error_points
+from smallbatch.study.file import read_families
 from smallbatch.study.records import unpack_correct
 
 # Data sets whose test images are the same at every seed; the others are split by the seed.
 SAME_TEST_IMAGES = ("clothing", "folder")
 
 
+# The gathered tables that are read, by the field of `Tables` that holds them.
+FILES = {
+    "runs": "runs.csv",
+    "history": "history.csv",
+    "test_correct": "test_correct.csv",
+    "stable_learning_rate": "stable_learning_rate.csv",
+    "wilson_martinez": "wilson_martinez-summary.csv",
+}
+
+
 class NotMeasured(Exception):
-    """The study lacks what a check needs; says what."""
+    """The study lacks what an analysis needs; says what."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """The gathered tables of a study (see `results.gather`), any of them empty; and how many classes there are.
+    """The gathered tables of a study, any of them empty; how many classes there are; and the families of experiments.
 
-    They are not to be changed: what was found in them is kept. Make others with `dataclasses.replace`.
+    `wilson_martinez` has a row per run of that notebook, the other tables are those of the same name. `families` names,
+    by family, the other experiments that belong to it. They are not to be changed: what was found in them is kept. Make
+    others with `dataclasses.replace`.
     """
 
-    runs: pd.DataFrame
-    history: pd.DataFrame
-    test_correct: pd.DataFrame
-    stable_learning_rate: pd.DataFrame
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    test_correct: pd.DataFrame = field(default_factory=pd.DataFrame)
+    stable_learning_rate: pd.DataFrame = field(default_factory=pd.DataFrame)
     n_classes: int = 10
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wilson_martinez: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Names of runs, a row per seed and a column per condition, without gaps, and what is to be said about them."""
+    """Names of runs, a row per seed and a column per condition, without gaps, and the seeds that were left out."""
 
     runs: pd.DataFrame
     experiments: str
-    notes: tuple[str, ...]
+    seeds_left_out: tuple[int, ...] = ()
 
     @property
     def names(self) -> np.ndarray:
@@ -55,17 +72,17 @@ class Cells:
 
 
 def read(folder: str | Path, n_classes: int = 10) -> Tables:
-    """Return the gathered tables in a study's folder; a table that is not there is empty.
+    """Return the gathered tables in a study's folder, and the families that the study file of this name spells out.
 
-    `n_classes` matters only where a run diverged so that its accuracy is missing. Raises `UserError` where there is no
-    such folder.
+    A table that is not there is empty. `n_classes` matters only where a run diverged so that its accuracy is missing.
+    Raises `UserError` where there is no such folder.
     """
     folder = in_project(folder)
     if not folder.is_dir():
         there = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/runs.csv")))
         raise UserError(f"{folder.name!r}: no results of such a study. Allowed: {there or 'none is there yet'}")
-    names = ("runs", "history", "test_correct", "stable_learning_rate")
-    return Tables(*(_read_table(folder / f"{name}.csv", name == "test_correct") for name in names), n_classes)
+    found = {name: _read_table(folder / file, name == "test_correct") for name, file in FILES.items()}
+    return Tables(**found, n_classes=n_classes, families=read_families(folder.name))
 
 
 def _read_table(path: Path, as_text: bool) -> pd.DataFrame:
@@ -77,14 +94,15 @@ def _read_table(path: Path, as_text: bool) -> pd.DataFrame:
 
 
 def runs_of(tables: Tables, experiment: str, **wanted) -> pd.DataFrame:
-    """Return the rows of an experiment's runs whose columns have the wanted values; None stands for an empty cell.
+    """Return the rows of the runs of an experiment, or family, whose columns have the wanted values.
 
-    Raises `NotMeasured` where there are none.
+    None stands for an empty cell. Raises `NotMeasured` where there are none.
     """
     runs = tables.runs
     if runs.empty:
         raise NotMeasured("there are no runs")
-    rows = runs[runs["experiments"].fillna("").map(lambda names: _has_member(names, experiment))]
+    members = {experiment, *tables.families.get(experiment, ())}
+    rows = runs[[not members.isdisjoint(names.split()) for names in runs["experiments"].fillna("")]]
     if rows.empty:
         raise NotMeasured(f"there are no runs of experiment {experiment}")
     for column, value in wanted.items():
@@ -93,10 +111,6 @@ def runs_of(tables: Tables, experiment: str, **wanted) -> pd.DataFrame:
         asked = ", ".join(f"{column} = {value}" for column, value in wanted.items())
         raise NotMeasured(f"experiment {experiment} has no runs with {asked}")
     return rows
-
-
-def _has_member(names: str, experiment: str) -> bool:
-    return any(name == experiment or name.startswith(f"{experiment}_") for name in names.split())
 
 
 def _equals(rows: pd.DataFrame, column: str, value) -> pd.Series:
@@ -145,22 +159,13 @@ def _complete(rows_by_condition: dict, experiments: str) -> Cells:
     whole = cells.dropna()
     if whole.empty:
         raise NotMeasured(f"experiment {experiments} has no seed with all of its runs yet")
-    kept = pd.concat(list(rows_by_condition.values()))
-    kept = kept[kept["run"].isin(whole.to_numpy().ravel())].drop_duplicates("run")
-    diverged, n_runs = int((kept["outcome"] == "diverged").sum()), len(kept)
-    notes = []
-    if diverged:
-        notes.append(f"{diverged} of {n_runs} runs diverged and count with the error they ended with")
-    if len(whole) < len(cells):
-        left_out = ", ".join(str(seed) for seed in cells.index.difference(whole.index))
-        notes.append(f"seeds left out, as runs are missing: {left_out}")
-    return Cells(whole, experiments, tuple(notes))
+    return Cells(whole, experiments, tuple(cells.index.difference(whole.index).tolist()))
 
 
-def share_diverged(tables: Tables, cells: Cells) -> float:
-    """Return the share of runs that diverged, 0 to 1."""
-    rows = tables.runs[tables.runs["run"].isin(cells.names.ravel())]
-    return float((rows["outcome"] == "diverged").mean())
+def count_runs(tables: Tables, cells: Cells) -> dict[str, int]:
+    """Return how many runs the cells have, and how many of them diverged, as the fields of a `Result`."""
+    outcomes = tables.runs.loc[tables.runs["run"].isin(cells.names.ravel()), "outcome"]
+    return {"n_runs": len(outcomes), "n_diverged": int((outcomes == "diverged").sum())}
 
 
 def values_of(tables: Tables, cells: Cells, column: str) -> np.ndarray:

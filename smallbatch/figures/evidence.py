@@ -8,6 +8,7 @@ import pandas as pd
 
 from smallbatch import claims
 from smallbatch.claims import NotMeasured
+from smallbatch.claims.store import read_verdicts
 from smallbatch.paths import in_project
 from smallbatch.study.tables import read_measurements, read_tables
 
@@ -109,9 +110,10 @@ class Evidence:
         return claims.read(self.folder)
 
     @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        """The table of verdicts (see `claims.verdicts`)."""
-        return claims.verdicts(self.tables)
+    def verdicts(self) -> claims.Verdicts:
+        """The verdicts of all claims: those kept beside the tables, if they are of these; else judged now."""
+        kept = read_verdicts(self.folder)
+        return claims.judge(self.tables) if kept is None else kept
 
     def runs(self, experiment: str, **wanted) -> pd.DataFrame:
         """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""

@@ -11,8 +11,7 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from smallbatch.figures import MARKERS, TEST
-from smallbatch.measurements.wilson_martinez.findings import named
-from smallbatch.measurements.wilson_martinez.summary import interval
+from smallbatch.measurements.wilson_martinez.summary import interval, named
 
 DATASETS = {"iris": "Iris", "wine": "Wine", "breast_cancer": "Breast cancer", "digits": "Digits"}
 EPOCHS = sns.color_palette("colorblind")[4]

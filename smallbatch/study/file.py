@@ -31,6 +31,7 @@ class Experiment(BaseModel):
     priority: int = 0
     fixed: dict[str, Any] = {}
     grid: dict[str, list[Any]] = Field(min_length=1)
+    family: str = ""
 
 
 class StudyFile(BaseModel):
@@ -127,6 +128,22 @@ def unfolded(name: str, file: StudyFile) -> Study:
     return Study(name, file.title, file.description, runs, experiments, priorities, showcase, file.published)
 
 
+def read_families(name: str) -> dict[str, tuple[str, ...]]:
+    """Return, by experiment of `studies/<name>.yaml`, those that have it as their `family`; empty without such a file.
+
+    An experiment with a family only adds runs to another one, which a single grid could not hold. Raises `StudyError`
+    as `load_study` does.
+    """
+    path = in_project("studies") / f"{name}.yaml"
+    if not path.is_file():
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for title, experiment in parse_file(name, path.read_text()).experiments.items():
+        if experiment.family:
+            found[experiment.family] = (*found.get(experiment.family, ()), title)
+    return found
+
+
 def _runs_of(experiment: Experiment, places: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Parameters]:
     """Return the runs of an experiment by name; the study's defaults are for notebooks that train a network."""
     kind = config_class(experiment.notebook)
@@ -177,6 +194,7 @@ def parse_file(name: str, text: str) -> StudyFile:
         raise StudyError(f"studies/{name}.yaml: {'; '.join(problems)}") from None
     except ParameterError as error:
         raise StudyError(f"studies/{name}.yaml: {error}") from None
+    _check_families(name, file)
     return file
 
 
@@ -192,6 +210,17 @@ def _check_size(name: str, file: StudyFile) -> None:
             raise StudyError(
                 f"studies/{name}.yaml unfolds to {total:,} runs or more with experiment {title!r}. "
                 f"Allowed: {MOST_RUNS:,}"
+            )
+
+
+def _check_families(name: str, file: StudyFile) -> None:
+    """Refuse a family that is no experiment, or that has a family itself."""
+    heads = [title for title, experiment in file.experiments.items() if not experiment.family]
+    for title, experiment in file.experiments.items():
+        if experiment.family and experiment.family not in heads:
+            raise StudyError(
+                f"studies/{name}.yaml, experiment {title!r}: family = {experiment.family!r} is no experiment of this "
+                f"study without a family. Allowed: {', '.join(heads)}"
             )
 
 

@@ -4,13 +4,14 @@ The pages' cells are run, without building a book: what they show and glue is wh
 """
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from smallbatch import claims
-from smallbatch.claims import answers
+from smallbatch.claims import words
 from tests import simulated
 
 BOOK = Path(__file__).resolve().parent.parent.parent / "book"
@@ -63,7 +64,7 @@ def studies(tmp_path_factory):
     for name, truth in (("so", TRUTH), ("inverted", INVERTED)):
         (folder / "studies" / f"{name}.yaml").write_text(STUDY)
         simulated.write(folder / "results" / name, **truth)
-        verdicts[name] = claims.verdicts(claims.read(folder / "results" / name))
+        verdicts[name] = claims.judge(claims.read(folder / "results" / name))
     return folder, verdicts
 
 
@@ -75,7 +76,7 @@ def page_of(studies, monkeypatch):
 
     def shown(page, study):
         monkeypatch.setenv("SMALLBATCH_STUDY", study)
-        monkeypatch.setattr(claims, "verdicts", lambda tables: verdicts[study])  # they take seconds
+        monkeypatch.setattr(claims, "judge", lambda tables: verdicts[study])  # they take seconds
         glued = {}
         monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
         return glued, show(page)
@@ -88,11 +89,11 @@ pytestmark = pytest.mark.slow
 
 def test_every_verdict_is_another_where_the_results_are_inverted(studies):
     _, verdicts = studies
-    for claim in answers.WORDS:
-        so, inverted = (answers.finding(verdicts[name], claim) for name in ("so", "inverted"))
-        assert so == "supported", claim
-        assert inverted in ("opposite", "nothing"), claim
-        assert answers.answer(verdicts["so"], claim) != answers.answer(verdicts["inverted"], claim)
+    for claim in claims.CLAIMS:
+        so, inverted = (verdicts[name][claim.id].kind for name in ("so", "inverted"))
+        assert so == "supported", claim.id
+        assert inverted in ("opposite", "nothing"), claim.id
+        assert words.answer(verdicts["so"], claim.id) != words.answer(verdicts["inverted"], claim.id)
 
 
 def test_the_first_page_answers_by_the_verdicts(page_of, studies):
@@ -101,8 +102,8 @@ def test_the_first_page_answers_by_the_verdicts(page_of, studies):
         glued, text = page_of("index", name)
         for claim in claims.CLAIMS:
             row = text[text.index(claim.question) :].split("\n* - ")[0]
-            assert answers.answer(verdicts[name], claim.id) in row
-            assert f"`{answers.verdict(verdicts[name], claim.id)}`" in row
+            assert words.answer(verdicts[name], claim.id) in row
+            assert f"`{verdicts[name][claim.id].word}`" in row
         assert glued["n_claims"] == len(claims.CLAIMS)
     assert glued["counts"] == "10 contradicted"
     assert "Yes." not in text and "The network itself is worse" not in text
@@ -119,9 +120,10 @@ def test_the_appendix_prints_the_rules_and_every_check(page_of, studies):
     _, verdicts = studies
     glued, text = page_of("design", "inverted")
     for claim in claims.CLAIMS:
-        assert claim.rule.replace("_", r"\_") in text and claim.estimator.replace("_", r"\_") in text
-    for row in verdicts["inverted"].itertuples():
-        assert row.check.replace("_", r"\_") in text
+        plan = claim.registered
+        assert plan.rule.replace("_", r"\_") in text and plan.estimator.replace("_", r"\_") in text
+    for verdict in verdicts["inverted"]:
+        assert verdict.analysis.replace("_", r"\_") in text
     assert glued["n_checks"] == len(verdicts["inverted"])
     assert (glued["smallest_p"], glued["smallest_p_fewer"]) == ("0.031", "0.0625")
 
@@ -133,7 +135,7 @@ def test_the_page_of_remedies_tells_the_combination_from_the_remedies_tried_alon
         glued, text = page_of("remedies", name)
         assert glued["together"].endswith(f"of each parameter the best: {named}.")
         assert "9 remedies tried alone" in glued["smallest_p"]
-        assert glued["remedies_answer"] == answers.answer(verdicts[name], "remedies")
+        assert glued["remedies_answer"] == words.answer(verdicts[name], "remedies")
         (row,) = [part for part in text.split("\n* - ") if part.startswith(named)]
         assert f"`{word}`" in row
         assert "\n* - any" not in text
@@ -145,11 +147,14 @@ def test_the_page_of_remedies_names_those_that_the_moving_averages_show_worse_th
     _, verdicts = studies
     glued, _ = page_of("remedies", "so")
     assert glued["better_than_they_look"].startswith("Here none looks worse")
-    changed = verdicts["so"].copy()
-    rows = changed.set_index(["claim", "check"]).index
-    changed.loc[rows == ("remedies", "weight_decay = 0.0005, moving"), "number"] = 5.0
-    changed.loc[rows == ("remedies", "weight_decay = 0.0005, recalibrated"), "number"] = -2.0
-    monkeypatch.setitem(verdicts, "so", changed)
+    numbers = {"weight_decay = 0.0005, moving": 5.0, "weight_decay = 0.0005, recalibrated": -2.0}
+    changed = [
+        dataclasses.replace(verdict, result=dataclasses.replace(verdict.result, number=numbers[verdict.analysis]))
+        if verdict.claim == "remedies" and verdict.analysis in numbers
+        else verdict
+        for verdict in verdicts["so"]
+    ]
+    monkeypatch.setitem(verdicts, "so", claims.Verdicts(changed))
     glued, _ = page_of("remedies", "so")
     assert glued["better_than_they_look"].endswith("in points): weight decay 0.0005 (+5.0 and -2.0).")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from smallbatch.errors import StudyError
-from smallbatch.study.file import load_study, parse_study
+from smallbatch.study.file import load_study, parse_study, read_families
 
 TWO = """
 title: Two experiments
@@ -53,6 +53,23 @@ def test_seeds_complete_one_after_the_other():
 def test_a_bad_study_is_refused_with_its_reason(old, new, message):
     with pytest.raises(StudyError, match=message):
         parse_study("two", TWO.replace(old, new, 1))
+
+
+def test_a_family_is_an_experiment_of_the_file_and_has_none_itself():
+    with_family = TWO.replace("    fixed: {batch_size: 32}", "    family: sizes\n    fixed: {batch_size: 32}")
+    assert parse_study("two", with_family).runs == parse_study("two", TWO).runs
+    for family in ("rates", "nothing"):
+        with pytest.raises(StudyError, match=rf"'rates': family = '{family}'.*Allowed: sizes$"):
+            parse_study("two", with_family.replace("family: sizes", f"family: {family}"))
+
+
+def test_families_are_read_by_the_experiment_that_they_add_to():
+    assert read_families("laptop") == {
+        "momentum_lag": ("momentum_lag_as_asked",),
+        "search": ("search_low", "search_beyond"),
+        "masked_loss": ("masked_loss_of_one",),
+    }
+    assert read_families("quick") == read_families("no-such-study") == {}
 
 
 def test_a_missing_study_file_names_those_there_are():

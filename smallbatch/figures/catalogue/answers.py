@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from smallbatch.claims import CLAIMS, answers
+from smallbatch.claims import CLAIMS, words
 from smallbatch.figures.answers import claims_at_a_glance
 from smallbatch.figures.citable import Citable
 from smallbatch.figures.evidence import Data, Evidence
@@ -13,17 +13,20 @@ def verdict_table(evidence: Evidence) -> Data:
     verdicts = evidence.verdicts
     rows = []
     for claim in CLAIMS:
-        row = answers.row_of(verdicts, claim.id)
-        measured = row[["number", "unit", "low", "high", "n_seeds"]].to_dict()
+        verdict = verdicts[claim.id]
         rows.append(
             {
                 "claim": claim.id,
                 "question": claim.question,
-                "statement": answers.statement(row),
-                "verdict": row["verdict"],
-                **measured,
-                "number_in_words": answers.sentence(verdicts, claim.id),
-                "answer": answers.answer(verdicts, claim.id),
+                "statement": verdict.shown_statement,
+                "verdict": verdict.word,
+                "number": verdict.result.number,
+                "unit": verdict.unit,
+                "low": verdict.result.low,
+                "high": verdict.result.high,
+                "n_seeds": verdict.result.n_seeds,
+                "number_in_words": words.number(verdict),
+                "answer": words.answer(verdicts, claim.id),
             }
         )
     return Data(pd.DataFrame(rows), evidence.study, evidence.tables.runs)

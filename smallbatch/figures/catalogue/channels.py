@@ -5,8 +5,8 @@ import contextlib
 import numpy as np
 import pandas as pd
 
-from smallbatch.claims.measures import INTERACTION, LARGE, interaction_cells
-from smallbatch.claims.questions import INTERACTION_SIZES
+from smallbatch.claims.catalogue.noise import INTERACTION, INTERACTION_SIZES, interaction_cells
+from smallbatch.claims.conditions import LARGEST
 from smallbatch.claims.tables import errors_of
 from smallbatch.figures import channels, describe, noise
 from smallbatch.figures.citable import Citable
@@ -39,7 +39,7 @@ def _arms(evidence: Evidence) -> Data:
             arm=arm, size=runs[column].astype(int), evaluation=evaluation, test_error=error, shared=False
         )
         if arm == "standard":
-            large = runs[runs["size"] == LARGE]
+            large = runs[runs["size"] == LARGEST]
         elif arm in ("ghost", "masked"):
             # At 32 both are the standard arm: its runs are the end of their lines.
             runs = pd.concat([runs, large.assign(arm=arm, shared=True)])

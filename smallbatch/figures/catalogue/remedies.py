@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from smallbatch.claims import NotMeasured
-from smallbatch.claims.questions import KERAS_MEMORY, LONG_MEMORY, REMEDY
-from smallbatch.claims.remedies import PLAIN, against_plain, find_remedies, in_words
+from smallbatch.claims.conditions import KERAS_MOMENTUM, TFSLIM_MOMENTUM
+from smallbatch.claims.remedies import BASELINE, against_baseline, find_remedies, in_words
+from smallbatch.claims.rules import REMEDY
 from smallbatch.figures import describe
 from smallbatch.figures import remedies as drawn
 from smallbatch.figures.citable import Citable
@@ -28,7 +29,7 @@ def initial_weights() -> pd.DataFrame:
     epochs = np.arange(EPOCHS + 1)
     tables = [
         pd.DataFrame({"momentum": momentum, "batch_size": size, "epoch": epochs, "steps": epochs * -(-IMAGES // size)})
-        for momentum in (LONG_MEMORY, KERAS_MEMORY)
+        for momentum in (TFSLIM_MOMENTUM, KERAS_MOMENTUM)
         for size in drawn.SIZES
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -132,12 +133,13 @@ def _differences(evidence: Evidence) -> Data:
     rows = []
     for evaluation in drawn.SHOWN:
         errors = found.errors(tables, evaluation)
-        for remedy, number in against_plain(tables, evaluation, REMEDY.margin).items():
+        for remedy, number in against_baseline(tables, evaluation, REMEDY.margin).items():
             head = {"remedy": remedy, "evaluation": evaluation}
-            differences = (errors[remedy] - errors[PLAIN]).dropna()
+            differences = (errors[remedy] - errors[BASELINE]).dropna()
             rows += [head | {"kind": "seed", "seed": seed, "difference": value} for seed, value in differences.items()]
             mean = {"low": number.low, "high": number.high, "p_holm": number.p_holm, "n_seeds": number.n_seeds}
-            rows.append(head | {"kind": "mean", "difference": number.number, "verdict": REMEDY.verdict(number)} | mean)
+            word = REMEDY.decide(number).word
+            rows.append(head | {"kind": "mean", "difference": number.number, "verdict": word} | mean)
     table = pd.DataFrame(rows).astype({"seed": "Int64", "n_seeds": "Int64"})
     runs = evidence.runs("remedies")
     return Data(table, evidence.study, runs[runs["run"].isin(found.runs.to_numpy().ravel())])

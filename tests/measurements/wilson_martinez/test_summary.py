@@ -1,10 +1,11 @@
 """The comparisons of a run, against tables solved by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from smallbatch.measurements.wilson_martinez.summary import interval, summarize
+from smallbatch.measurements.wilson_martinez.summary import interval, named, summarize
 from tests.wilson_martinez import made_table
 
 
@@ -43,3 +44,9 @@ def test_repetitions_without_a_stable_rate_are_counted_and_left_out_of_the_slope
     summary = summarize(table)
     assert summary["stable_missing"] == pytest.approx(1 / 6) and summary["stable_slope_large"] == pytest.approx(-2)
     assert np.isnan(summarize(table.assign(largest_stable_rate=np.nan))["stable_slope"])
+
+
+def test_gathered_summaries_of_default_runs_are_those_of_iris_and_means():
+    """Gathering leaves out the parameters that all runs have at their defaults."""
+    table = named(pd.DataFrame([summarize(made_table())]))
+    assert table["dataset"].tolist() == ["iris"] and table["gradient"].tolist() == ["mean"]

@@ -1,0 +1,43 @@
+"""All claims, each a file of its own: question, statement, estimators, rule, analyses, words and page.
+
+To add one, write its file, name it here and on its page, and test it.
+"""
+
+from smallbatch.claims.catalogue import (
+    batch_32_worse,
+    batch_one,
+    decay_lag,
+    dropout,
+    noise,
+    regularization,
+    remedies,
+    runtime,
+    sixty_epochs,
+    source,
+    stability,
+)
+from smallbatch.claims.claim import Claim
+
+# Those that a study of the network decides: first of the cited answer, then of the question. In the order of the pages.
+CLAIMS = (
+    regularization.CLAIM,
+    noise.CLAIM,
+    batch_one.CLAIM,
+    stability.CLAIM,
+    runtime.CLAIM,
+    decay_lag.CLAIM,
+    batch_32_worse.CLAIM,
+    dropout.CLAIM,
+    sixty_epochs.CLAIM,
+    remedies.CLAIM,
+)
+# Those of the paper that the answer cites, which its own measurement decides.
+SOURCE_CLAIMS = source.CLAIMS
+
+
+def find_claim(claim: str) -> Claim:
+    """Return a claim by its id; raise `KeyError` where there is none."""
+    known = {each.id: each for each in (*CLAIMS, *SOURCE_CLAIMS)}
+    if claim not in known:
+        raise KeyError(f"there is no claim {claim!r}; there are {', '.join(known)}")
+    return known[claim]

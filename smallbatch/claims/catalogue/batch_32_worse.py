@@ -1,0 +1,80 @@
+"""The claim *batch-32-worse*: the network itself, and not only its evaluation, is worse at batch size 32 than at 10."""
+
+from smallbatch.claims.claim import PRIMARY, Analyses, Analysis, Claim, Plan, Words, with_other_intervals
+from smallbatch.claims.conditions import (
+    KERAS_MOMENTUM,
+    MATCHED_WINDOW,
+    ORIGINAL_BATCH_SIZE,
+    RENTED_BATCH_SIZE,
+    TFSLIM_MOMENTUM,
+)
+from smallbatch.claims.contrasts import artefact, difference
+from smallbatch.claims.rules import HIGHER, NOTHING, OPPOSITE
+from smallbatch.claims.tables import Tables
+
+
+def analyses(tables: Tables) -> Analyses:
+    """Return the analyses: the test error at 32 minus that at 10, and how much of it is the moving averages'."""
+    pair, with_long_window = (_pair_at(momentum) for momentum in (KERAS_MOMENTUM, TFSLIM_MOMENTUM))
+    matched = [(MATCHED_WINDOW, {"batch_size": size}) for size in (RENTED_BATCH_SIZE, ORIGINAL_BATCH_SIZE)]
+    as_seen = (
+        f"as its moving averages evaluate it, batch size {RENTED_BATCH_SIZE} has a higher test error than "
+        f"{ORIGINAL_BATCH_SIZE}"
+    )
+    return Analyses(
+        Analysis(PRIMARY, HIGHER, difference(*pair, "recalibrated")),
+        sensitivity=(
+            Analysis("batch evaluation", HIGHER, difference(*pair, "batch"), "batch"),
+            *with_other_intervals(lambda interval: difference(*pair, "recalibrated", interval), HIGHER),
+        ),
+        related=(
+            Analysis("moving evaluation", HIGHER, difference(*pair, "moving"), "moving", as_seen),
+            Analysis(
+                f"moving evaluation, momentum {TFSLIM_MOMENTUM}",
+                HIGHER,
+                difference(*with_long_window, "moving"),
+                "moving",
+                as_seen,
+            ),
+            Analysis("moving evaluation, memory as asked", HIGHER, difference(*matched, "moving"), "moving", as_seen),
+            Analysis(
+                "the part that recalibration takes away",
+                HIGHER,
+                artefact(*pair),
+                "moving",
+                f"part of what batch size {RENTED_BATCH_SIZE} loses to {ORIGINAL_BATCH_SIZE} is an artefact of "
+                "evaluation",
+            ),
+        ),
+    )
+
+
+def _pair_at(momentum: float) -> list[tuple[str, dict]]:
+    """Return the conditions of both batch sizes of the question, the larger first."""
+    sizes = (RENTED_BATCH_SIZE, ORIGINAL_BATCH_SIZE)
+    return [("momentum_lag", {"batch_size": size, "batch_norm_momentum": momentum}) for size in sizes]
+
+
+CLAIM = Claim(
+    "batch-32-worse",
+    f"Why did results become very poor at batch size {RENTED_BATCH_SIZE}?",
+    f"a network trained at batch size {RENTED_BATCH_SIZE} has a higher test error than one trained at "
+    f"{ORIGINAL_BATCH_SIZE}, even with recalibrated statistics",
+    page="is-it-overfitting",
+    words=Words(
+        "whether training at batch size 32 gives a worse network than at 10",
+        "The network itself is worse: batch size 32 has a higher test error than 10, even with recalibrated statistics",
+        {
+            OPPOSITE: "Not because of the network itself: with recalibrated statistics, batch size 32 has a lower test "
+            "error than 10",
+            NOTHING: "Not because of the network itself: with recalibrated statistics, batch sizes 32 and 10 differ by "
+            f"less than {HIGHER.margin:g} point",
+        },
+    ),
+    registered=Plan(
+        f"test error at batch size {RENTED_BATCH_SIZE} minus {ORIGINAL_BATCH_SIZE}, paired by seed; experiment "
+        f"momentum_lag, momentum {KERAS_MOMENTUM}; recalibrated evaluation",
+        HIGHER.words(),
+        analyses,
+    ),
+)
