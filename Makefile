@@ -1,7 +1,8 @@
 # make book            build the book from the published records; with STUDY=x, train studies/x.yaml first
 # make pdf             print the book as one PDF, _build/pdf/book.pdf; needs Chromium
 # make test            run the tests
-# make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book
+# make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book;
+#                      with AGAIN=1, also the runs whose records are damaged or that ran out of memory
 # make bench           time training beside other frameworks, its growth and its parts (see README)
 # make verify STUDY=x  rerun three published runs, picked at random, and compare their metrics (MINUTES=5: short ones)
 # make bundle          pack wheels, code and photographs for a machine without internet (STUDY=paper BACKEND=jax GPU=1)

@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> None:
     if arguments:
         print(profile(int(arguments[0])).to_json(orient="records"))
         return
-    from smallbatch.study.records import write_if_changed
+    from smallbatch.study.files import write_if_changed
 
     tables = []
     for batch_size in (1, 32):

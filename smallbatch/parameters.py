@@ -7,14 +7,17 @@ is reported at once, before a framework is loaded.
 import difflib
 import hashlib
 import json
+import os
+from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from smallbatch.errors import ParameterError
+from smallbatch.errors import ParameterError, require
+from smallbatch.paths import in_project
 
 PLAIN = (bool, int, float, str, NoneType)
 KINDS = {int: "whole number", float: "number", str: "text", bool: "True or False", NoneType: "None"}
@@ -39,6 +42,18 @@ def one_of(allowed: tuple) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _check_record_folder(folder: str) -> str:
+    """Refuse what leads out of the project by accident, or nowhere; an absolute path is meant."""
+    try:
+        path = Path(folder).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError(str(error)) from None
+    leads_out = not path.is_absolute() and os.path.normpath(path).split(os.sep)[0] == os.pardir
+    if not folder.strip() or not folder.isprintable() or leads_out:
+        raise ValueError("allowed: a folder inside the project, or an absolute path")
+    return folder
+
+
 class Parameters(BaseModel):
     """The parameters of one run of a notebook. An heir names its notebook and adds its own parameters."""
 
@@ -48,14 +63,18 @@ class Parameters(BaseModel):
     NOTEBOOK: ClassVar[str]
     # Where things are on this machine; not part of what a run is.
     PLACES: ClassVar[frozenset[str]] = frozenset({"record_folder"})
+    # What the notebook's first cell says before a parameter, by its name.
+    HEADINGS: ClassVar[dict[str, str]] = {"seed": "This run"}
 
     seed: int = parameter(0, "Decides all that is random in the run.", ge=0, lt=2**31)
-    record_folder: str = parameter(
-        "results/my-runs", "Folder that the run's record is written to; relative: from the project's root."
+    record_folder: Annotated[str, AfterValidator(_check_record_folder)] = parameter(
+        "results/my-runs",
+        "Folder that the run's record is written to; relative: from the project's root.",
+        allowed="a folder inside the project, or an absolute path",
     )
 
     @classmethod
-    def create(cls, **parameters) -> Self:
+    def create(cls, /, **parameters) -> Self:
         """Return the checked parameters; raise `ParameterError` naming each bad one and what is allowed."""
         cls._refuse_unknown_names(parameters)
         try:
@@ -73,13 +92,19 @@ class Parameters(BaseModel):
         not ignored.
         """
         not_ours = {"In"}  # IPython's list of the cells
-        return cls.create(
+        config = cls.create(
             **{
                 name: value
                 for name, value in names.items()
                 if isinstance(value, (*PLAIN, list)) and not name.startswith("_") and name not in not_ours
             }
         )
+        # Found out now, and not when hours of training are to be recorded.
+        require(
+            "record_folder", config.record_folder, _can_be_written(in_project(config.record_folder)),
+            "a folder that can be written, which this one cannot",
+        )  # fmt: skip
+        return config
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all parameters but the places."""
@@ -94,9 +119,24 @@ class Parameters(BaseModel):
 
         Leaving the defaults out keeps the names of old runs valid when a later version adds a parameter.
         """
-        changed = {k: v for k, v in self.identity().items() if v != type(self).model_fields[k].default}
-        digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
-        return f"{self.label()}-{digest[:8]}"
+        return f"{self.label()}-{self.hash_of(self.identity())}"
+
+    @classmethod
+    def hash_of(cls, identity: dict[str, Any]) -> str:
+        """Return the end of the name of the run with these parameters, as `identity` returns them."""
+        changed = {k: v for k, v in identity.items() if v != cls.model_fields[k].default}
+        return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
+
+    @classmethod
+    def notebook_cell(cls) -> str:
+        """Return the first code cell of the notebook: each parameter with its default, what is allowed and its unit."""
+        lines = []
+        for name, field in cls.model_fields.items():
+            if name in cls.HEADINGS:
+                lines += [*([""] if lines else []), f"# {cls.HEADINGS[name]}"]
+            comment = ", ".join(text for text in (_extra(field, "unit"), _allowed(field)) if text)
+            lines.append(f"{name} = {field.default!r}  # {comment}")
+        return "\n".join(lines)
 
     def as_table(self) -> pd.DataFrame:
         """Return name, value and unit of each parameter, for display in a notebook."""
@@ -130,7 +170,7 @@ class Parameters(BaseModel):
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"Did you mean {close[0]}? " if close else ""
                 raise ParameterError(
-                    f"{name} = {value!r}: there is no such parameter. {hint}Allowed: {', '.join(known)}"
+                    f"{name} = {_in_short(value)}: there is no such parameter. {hint}Allowed: {', '.join(known)}"
                 )
 
     @classmethod
@@ -142,10 +182,21 @@ class Parameters(BaseModel):
         allowed = _allowed(cls.model_fields[name])
         value = error["input"]
         place = "".join(f"[{index}]" for index in inside if isinstance(index, int))
-        line = f"{name}{place} = {value!r} is not allowed. Allowed: {allowed}"
+        line = f"{name}{place} = {_in_short(value)} is not allowed. Allowed: {allowed}"
         if isinstance(value, str) and _looks_like_number(value):
             line += " (the value is text, not a number; in YAML write 1.0e-5, since 1e-5 is read as text)"
         return line
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Return whether a folder can be written, or made and written where it is not there."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def _in_short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _extra(field: FieldInfo, key: str) -> str:

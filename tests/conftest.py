@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smallbatch.study.execute import only_one
+from smallbatch.study.files import only_one
 
 ROOT = Path(__file__).resolve().parent.parent
 

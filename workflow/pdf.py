@@ -166,11 +166,12 @@ def main(study: str) -> int:
     if status := stages.main("book", study):
         return status
     try:
-        write_page(study)
+        with stages.building():
+            write_page(study)
+            print_page(chromium)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
-    print_page(chromium)
     print(f"Open {PDF}")
     return 0
 

@@ -2,6 +2,9 @@
 
 python workflow/stages.py study quick
 python workflow/stages.py book quick
+
+With AGAIN=1 in the environment, runs whose records are damaged and runs that memory did not suffice for are tried
+again; otherwise they are named and left as they are, and everything else goes on.
 """
 
 import hashlib
@@ -10,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -20,9 +23,12 @@ from smallbatch.claims.tables import FILES
 from smallbatch.errors import StudyError, UserError
 from smallbatch.figures.__main__ import draw_all
 from smallbatch.figures.evidence import GPU, PUBLISHED
-from smallbatch.study import records
-from smallbatch.study.execute import execute, log_path, only_one
+from smallbatch.study import tables
+from smallbatch.study.execute import execute, log_path
 from smallbatch.study.file import Study, load_study
+from smallbatch.study.files import disk_errors, only_one, write_if_changed
+from smallbatch.study.progress import OUT_OF_MEMORY, Progress, clear, progress
+from smallbatch.study.records import recover
 from smallbatch.training import data
 from smallbatch.training.config import RunConfig
 
@@ -44,31 +50,47 @@ def stage(name: str):
     times[name] = time.perf_counter() - start
 
 
-def train(study: Study) -> bool:
-    """Do the runs that have no record yet, side by side as cores allow; return whether all have one now."""
+def train(study: Study, again: bool) -> Progress:
+    """Do the runs that have no record yet, side by side as cores allow; return how far the study is then.
+
+    Runs that were set aside are among them if they are to be tried `again`.
+    """
     for config in study.runs.values():
         if isinstance(config, RunConfig):  # other notebooks bring their own data
             data.check(config)
     # Snakemake inherits the lock: one that outlived a killed `make` still holds it, and this process waits for it.
     with only_one(ROOT / "logs" / f"{study.name}.lock", f"study {study.name}") as lock:
-        missing = _missing(study)
-        print(f"Study {study.name}: {len(study.runs)} runs, {len(study.runs) - len(missing)} done, "
-              f"{len(missing)} to do", flush=True)  # fmt: skip
-        if missing:
+        recover(study.folder / "runs")
+        now = progress(study)
+        if again and now.set_aside:
+            clear(study, now.set_aside)
+            now = progress(study)
+        aside = f", {len(now.set_aside)} set aside" if now.set_aside else ""
+        print(f"Study {study.name}: {len(study.runs)} runs, {len(now.done)} done, {len(now.missing)} to do{aside}",
+              flush=True)  # fmt: skip
+        if now.missing:
             _snakemake(study, lock)
-    return not _missing(study)
+    return progress(study)
 
 
-def _is_published(study: Study) -> bool:
-    missing = len(_missing(study)) if study.published else len(study.runs)
-    if 0 < missing < len(study.runs):
-        print(f"{missing} of {len(study.runs)} runs of study {study.name} are not published yet and not shown; "
-              f"to train them: make study STUDY={study.name}", flush=True)  # fmt: skip
-    return missing < len(study.runs)
+def _published(study: Study) -> Progress | None:
+    """Return how far a study is that is shown as far as it is published; None where it is to be trained first."""
+    now = progress(study) if study.published else None
+    if now is None or not now.done:
+        return None
+    if now.missing:
+        print(f"{len(now.missing)} of {len(study.runs)} runs of study {study.name} are not published yet and not "
+              f"shown; to train them: make study STUDY={study.name}", flush=True)  # fmt: skip
+    return now
 
 
-def _missing(study: Study) -> list[str]:
-    return [run for run in study.runs if records.read_record(study.folder / "runs" / run) is None]
+def _name_set_aside(study: Study, now: Progress) -> None:
+    """Say, a line each, which runs are left out and why."""
+    hint = f"make study STUDY={study.name} AGAIN=1"
+    for error in now.damaged.values():
+        print(f"{error}. The run is set aside and not used; to train it again: {hint}", file=sys.stderr)
+    for run in now.out_of_memory:
+        print(f"run {run} ended earlier: {OUT_OF_MEMORY}. To try it again: {hint}", file=sys.stderr)
 
 
 def _snakemake(study: Study, lock: int) -> None:
@@ -88,13 +110,18 @@ def _snakemake(study: Study, lock: int) -> None:
     subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=[lock], check=False)
 
 
-def gather(study: Study) -> int:
-    """Write the study's tables and keep its showcase notebook beside them; return how many runs have a record."""
-    records.gather(study.folder, list(study.runs), study.experiments)
-    missing = _missing(study)
-    if study.showcase and study.showcase not in missing:
-        _keep_showcase(study)
-    return len(study.runs) - len(missing)
+def gather(study: Study) -> None:
+    """Write the study's tables, judge the claims by them, and keep its showcase notebook beside them."""
+    with _tables_lock(study.name):
+        tables.gather(study.folder, list(study.runs), study.experiments)
+        judge(study.name)
+        if study.showcase and (study.folder / "runs" / study.showcase / "record.json").is_file():
+            _keep_showcase(study)
+
+
+def _tables_lock(study: str):
+    """Hold the tables of a study: while they are written nobody builds a book from them, and the other way round."""
+    return only_one(ROOT / "logs" / f"{study}-tables.lock", f"the table of study {study}", "used")
 
 
 def _keep_showcase(study: Study) -> None:
@@ -104,7 +131,7 @@ def _keep_showcase(study: Study) -> None:
     notebook = nbformat.read(log, as_version=4)
     # papermill saves as it goes: a killed run leaves a notebook without an end.
     if notebook.metadata.get("papermill", {}).get("end_time"):
-        records.write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
+        write_if_changed(study.folder / "one-run.ipynb", nbformat.writes(_clean(notebook)))
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -128,20 +155,32 @@ def judge(*names: str) -> None:
 
 def build(study: Study) -> bool:
     """Build the book from the study's tables, unless it was built from exactly these files; return success."""
-    notebook = study.folder / "one-run.ipynb"
-    if not notebook.is_file():
+    if not (study.folder / "one-run.ipynb").is_file():
         # Killed between a run's record and the end of its notebook: the same parameters give the same run again.
         print(f"Running {study.showcase} once more: its notebook, which the book shows, is missing.", flush=True)
         if not execute(study, study.showcase, again=True):
             return False
         gather(study)
-        judge(study.name)
-    records.write_if_changed(ONE_RUN, notebook.read_text())
+    with building(), ExitStack() as held:
+        for name in sorted({study.name, *(shown.name for shown in SHOWN)}):
+            held.enter_context(_tables_lock(name))
+        return _built(study)
+
+
+def building():
+    """Hold the book: two builds at once would end in a mixture of both."""
+    return only_one(ROOT / "logs" / "book.lock", "the book", "built")
+
+
+def _built(study: Study) -> bool:
+    judge(study.name, PUBLISHED, GPU)
+    write_if_changed(ONE_RUN, (study.folder / "one-run.ipynb").read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():
         print("The book is up to date.", flush=True)
         return True
-    # Sphinx would keep pages and numbers of another study: build from nothing.
+    # Sphinx would keep pages and numbers of another study: build from nothing. The stamp goes first, and comes last.
+    STAMP.unlink(missing_ok=True)
     for folder in (ROOT / "_build", DRAWN):
         shutil.rmtree(folder, ignore_errors=True)
     draw_all(study.name, DRAWN / "figures")
@@ -149,9 +188,11 @@ def build(study: Study) -> bool:
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", "-n", "-W", "--keep-going", "."]
     environment = os.environ | {"SMALLBATCH_STUDY": study.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-        print("The book could not be built without warnings; they are listed above.", file=sys.stderr)
+        full = shutil.disk_usage(ROOT).free < 1e6
+        reason = "the disk is full" if full else "they are listed above"
+        print(f"The book could not be built without warnings; {reason}.", file=sys.stderr)
         return False
-    STAMP.write_text(digest)
+    write_if_changed(STAMP, digest)
     return True
 
 
@@ -181,21 +222,25 @@ def main(command: str, name: str) -> int:
     """Run the stages of a command; return the exit status."""
     os.chdir(ROOT)
     try:
-        study = load_study(name)
-        if command == "book" and study.showcase is None:
-            raise StudyError(f"studies/{name}.yaml has no run of retrain, which the book shows. Allowed: make study")
-        with stage("training"):
-            # A published study is shown as far as it is published, without hours of training on another machine.
-            complete = (command == "book" and _is_published(study)) or train(study)
-        with stage("gathering"):
-            n_done = gather(study)
-        with stage("judging"):
-            judge(study.name, *((PUBLISHED, GPU) if command == "book" else ()))
+        with disk_errors():
+            return _run_stages(command, load_study(name), again=bool(os.environ.get("AGAIN")))
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    if not complete:
-        print(f"{len(study.runs) - n_done} of {len(study.runs)} runs of study {name} have no record: they failed (see "
+
+
+def _run_stages(command: str, study: Study, again: bool) -> int:
+    if command == "book" and study.showcase is None:
+        raise StudyError(f"studies/{study.name}.yaml has no run of retrain, which the book shows. Allowed: make study")
+    with stage("training"):
+        # A published study is shown as far as it is published, without hours of training on another machine.
+        published = _published(study) if command == "book" else None
+        now = published or train(study, again)
+    with stage("gathering"):
+        gather(study)
+    _name_set_aside(study, now)
+    if now.missing and not published:
+        print(f"{len(now.missing)} of {len(study.runs)} runs of study {study.name} have no record: they failed (see "
               "the messages above) or were interrupted. The others are kept, and the same command tries these again.",
               file=sys.stderr)  # fmt: skip
         return 1
@@ -209,8 +254,8 @@ def main(command: str, name: str) -> int:
     if command == "book":
         print(f"Open {HTML / 'index.html'}")
     else:
-        tables = sorted(file.name for file in study.folder.glob("*.csv"))
-        print(f"Tables in results/{name}: {', '.join(tables)}")
+        written = sorted(file.name for file in study.folder.glob("*.csv"))
+        print(f"Tables in results/{study.name}: {', '.join(written)}")
     return 0
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from papermill.exceptions import PapermillExecutionError
 
 from smallbatch.errors import UserError, require
-from smallbatch.study import records as results
+from smallbatch.study.environment import environment, processor_name
 from smallbatch.study.execute import execute_notebook, reason_of
-from smallbatch.study.notebooks import RETRAIN
+from smallbatch.study.notebooks import RETRAIN, notebook_of
 from smallbatch.study.overview import Overview
-from smallbatch.study.records import notebook_of, read_record
+from smallbatch.study.records import read_record
+from smallbatch.study.tables import flatten
 from smallbatch.training.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ def within(records: dict[str, dict], minutes: float) -> dict[str, dict]:
 
 def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
     """Return the records from a machine of this kind or, where there is none, those that do not say all of theirs."""
-    here = results.environment()
+    here = environment()
 
     def agreeing(*unsaid: None) -> dict[str, dict]:
         return {
@@ -65,7 +66,7 @@ def rerun(record: dict, folder: Path) -> dict:
 
 def differences(recorded: dict, again: dict) -> dict[str, tuple[float, float]]:
     """Return the metrics, and the number of steps, that are not exactly the same: by name, recorded and again."""
-    old, new = ({"steps": r["steps"]} | results.flatten(r["metrics"]) for r in (recorded, again))
+    old, new = ({"steps": r["steps"]} | flatten(r["metrics"]) for r in (recorded, again))
     names = sorted(old.keys() | new.keys())
     return {
         name: (old.get(name, math.nan), new.get(name, math.nan)) for name in names if old.get(name) != new.get(name)
@@ -118,10 +119,10 @@ def _verify(record: dict) -> bool:
         again = rerun(record, Path(folder))
     found = differences(record, again)
     if not found:
-        print(f"{record['run']}: the same {len(results.flatten(record['metrics']))} metrics", flush=True)
+        print(f"{record['run']}: the same {len(flatten(record['metrics']))} metrics", flush=True)
         return False
     environments = (record["environment"], again["environment"])
-    then, now = (f"{results.processor_name(each)}, {each['backend']}" for each in environments)
+    then, now = (f"{processor_name(each)}, {each['backend']}" for each in environments)
     print(f"{record['run']}: {len(found)} metrics differ (recorded on {then}; now on {now})")
     for name, (old, new) in found.items():
         print(f"  {name}: {old} recorded, {new} now", flush=True)

@@ -24,7 +24,7 @@ from smallbatch.claims.tables import FILES, Tables, read
 from smallbatch.claims.verdicts import Verdict, Verdicts, judge
 from smallbatch.paths import in_project
 from smallbatch.study.file import read_families
-from smallbatch.study.records import write_if_changed
+from smallbatch.study.files import write_if_changed
 
 KEPT = "verdicts.json"
 # The table of each plan's verdicts.

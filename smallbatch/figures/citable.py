@@ -18,7 +18,7 @@ import yaml
 from smallbatch.figures import theme
 from smallbatch.figures.evidence import Data, Evidence, NotMeasured
 from smallbatch.paths import in_project
-from smallbatch.study.records import write_if_changed
+from smallbatch.study.files import write_if_changed
 
 LICENCE = "CC BY 4.0"
 LICENCE_ADDRESS = "https://creativecommons.org/licenses/by/4.0/"

@@ -10,7 +10,7 @@ from smallbatch import claims
 from smallbatch.claims import NotMeasured
 from smallbatch.claims.store import read_verdicts
 from smallbatch.paths import in_project
-from smallbatch.study.records import read_measurements, read_tables
+from smallbatch.study.tables import read_measurements, read_tables
 
 # The study whose records are committed: pages take from it what the study that they are built for did not measure.
 PUBLISHED = "laptop"

@@ -1,10 +1,11 @@
 """One run of a study: `python -m smallbatch.study.execute <study> <run>` executes its notebook with papermill.
 
-The executed copy is written below `logs/`, where it stays if it fails, so that its traceback can be read.
+The executed copy is written below `logs/`, where it stays if it fails, so that its traceback can be read. What went
+wrong is one line that names the run. A killed kernel is tried once more; a run that memory does not suffice for has
+that as its outcome. `--again` executes a run whatever it has left before.
 """
 
 import contextlib
-import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -12,14 +13,21 @@ from pathlib import Path
 
 import papermill
 
-from smallbatch.errors import UserError
+from smallbatch.errors import StudyError, UserError
 from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project
 from smallbatch.study.file import Study, load_study
+from smallbatch.study.files import disk_errors, only_one, shown
+from smallbatch.study.progress import count_done, out_of_memory, record_out_of_memory
 from smallbatch.study.records import read_record
 
 # Seconds that Jupyter has to come up. Papermill's 60 are too few on a machine that is busy with other work.
 START_TIMEOUT = 600
+# How frameworks and the system say that memory did not suffice, in the name or the text of an error.
+NO_MEMORY = ("MemoryError", "RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "Out of memory",
+             "OOM when allocating")  # fmt: skip
+# What a run's need of memory grows with.
+SIZES = ("batch_size", "image_size", "width", "depth", "batch_sizes", "images_measured")
 
 
 def log_path(study: str, run: str) -> Path:
@@ -54,42 +62,62 @@ def reason_of(error: papermill.exceptions.PapermillExecutionError) -> str:
 
 
 def execute(study: Study, run: str, again: bool = False) -> bool:
-    """Execute one run unless its record is there (or `again`); return whether the record is there now."""
+    """Execute one run unless it has left something already (or `again`); return whether its record is there now.
+
+    Raises `RecordError` where its record is damaged.
+    """
     log = log_path(study.name, run)
-    config = study.runs[run]
     with only_one(log.with_suffix(".lock"), f"run {run}"):
         # Looked up with the lock held: a process that an interrupted study left behind may just have finished it.
-        if read_record(study.folder / "runs" / run) and not again:
+        if not again and read_record(study.folder / "runs" / run):
             return True
-        try:
-            with _stderr_to(log.with_suffix(".stderr")):
-                execute_notebook(config, log, stdout_file=sys.stdout)
-        except papermill.exceptions.PapermillExecutionError as error:
-            print(
-                f"run {run} failed: {reason_of(error)}\nIts notebook is kept: {_shown(log)}",
-                file=sys.stderr,
-                flush=True,
-            )
+        if not again and run in out_of_memory(study):
             return False
-    done = sum(read_record(study.folder / "runs" / name) is not None for name in study.runs)
-    print(f"run {run} finished: {done} of {len(study.runs)} runs done", flush=True)
+        # Weights are not published: the run that they come from is trained again where they are missing.
+        first = study.before(run)
+        if first and not study.runs[run].weights_of(first).is_file() and not execute(study, first, again=True):
+            return False
+        if not _executed(study, study.runs[run], log):
+            return False
+    print(f"run {run} finished: {count_done(study)} of {len(study.runs)} runs done", flush=True)
     return True
 
 
-@contextlib.contextmanager
-def only_one(lock: Path, what: str) -> Iterator[int]:
-    """Hold a lock, waiting for it where another process has it; yield its file descriptor.
-
-    The system releases it when this process, and every process that was handed the descriptor, has ended.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as stream:
+def _executed(study: Study, config: Parameters, log: Path) -> bool:
+    """Execute the notebook of a run, once more if its kernel is killed; return success, or say what went wrong."""
+    run = config.run_id()
+    for end in ("It is tried once more.", "It was tried twice and is left out."):
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{what} is being trained by another process; waiting for it", flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield stream.fileno()
+            with _stderr_to(log.with_suffix(".stderr")):
+                execute_notebook(config, log, stdout_file=sys.stdout)
+            return True
+        except papermill.exceptions.PapermillExecutionError as error:
+            _say(_failure(study, config, error, log))
+            return False
+        except RuntimeError as error:  # nbclient's and Jupyter's, where a kernel dies or does not start
+            if "ernel" not in str(error):
+                raise
+            _say(f"run {run}: its kernel was killed or died ({' '.join(str(error).split())}), as when a machine's "
+                 f"memory does not suffice; its messages: {shown(log.with_suffix('.stderr'))}. {end}")  # fmt: skip
+    return False
+
+
+def _failure(study: Study, config: Parameters, error: papermill.exceptions.PapermillExecutionError, log: Path) -> str:
+    """Return in words why a notebook failed; what memory did not suffice for gets that as its outcome."""
+    run, said = config.run_id(), f"{error.ename}: {error.evalue}"
+    if not any(sign in said for sign in NO_MEMORY):
+        return f"run {run} failed: {reason_of(error)}\nIts notebook is kept: {shown(log)}"
+    record_out_of_memory(study, config, " ".join(said.split())[:300])
+    sizes = {name: getattr(config, name) for name in SIZES if hasattr(config, name)}
+    return (
+        f"run {run} ran out of memory with {', '.join(f'{name} = {value}' for name, value in sizes.items())}: lower "
+        "one of them, or let fewer runs share the machine (CORES=1). AGAIN=1 tries it again; "
+        f"its notebook: {shown(log)}"
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -106,11 +134,6 @@ def _stderr_to(path: Path) -> Iterator[None]:
             os.close(saved)
 
 
-def _shown(path: Path) -> Path:
-    root = in_project(".")
-    return path.relative_to(root) if path.is_relative_to(root) else path
-
-
 def share_accelerator() -> None:
     """Let runs side by side share a GPU: by default either framework would take all of its memory at once."""
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -119,12 +142,18 @@ def share_accelerator() -> None:
 
 def main(arguments: list[str]) -> int:
     """Execute one run of a study; return the exit status."""
-    name, run = arguments
+    name, run, *options = arguments
     share_accelerator()
     try:
-        return 0 if execute(load_study(name), run) else 1
+        study = load_study(name)
+        if run not in study.runs:
+            raise StudyError(
+                f"run = {run!r} is not allowed. Allowed: one of the {len(study.runs)} runs of study {name}"
+            )
+        with disk_errors():
+            return 0 if execute(study, run, again="--again" in options) else 1
     except UserError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         return 1
 
 

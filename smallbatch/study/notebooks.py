@@ -1,11 +1,12 @@
-"""The notebooks that a study can run, and the parameters of each.
+"""The notebooks that a study can run, the parameters of each and the table that its runs leave.
 
 To add a measurement notebook, say `my_measurement`:
 
 1. Parameters: write `smallbatch/measurements/my_measurement/parameters.py` with `class Config(Parameters)`, or
    `class Config(RunConfig)` if the notebook trains a network first. It has `NOTEBOOK = "my_measurement"` and a
    `parameter(...)` for each of its own parameters; a redefined one changes the default. Nothing there imports Keras at
-   its top. Add the name to `CONFIGS` below.
+   its top. Add the name to `CONFIGS` below. What measures goes into `estimator.py` beside it, what makes the published
+   table and numbers into `summary.py`.
 2. Notebook: write `notebooks/my_measurement.ipynb`. Its first code cell, tagged `parameters`, holds every parameter
    with its default; the next one makes `config = Config.from_notebook(globals())`. The last one ends with
    `records.write_measurement(config, records.make_measurement(config, summary, seconds), table)`, where `table` is a
@@ -37,3 +38,13 @@ def config_class(notebook: str) -> type[Parameters]:
     require("notebook", notebook, notebook in CONFIGS, ", ".join(CONFIGS))
     module, name = CONFIGS[notebook].rsplit(".", 1)
     return getattr(importlib.import_module(module), name)
+
+
+def table_name(notebook: str) -> str:
+    """Return the file that runs of this notebook leave beside `record.json`."""
+    return "history.csv" if notebook == RETRAIN else "measurements.csv"
+
+
+def notebook_of(record: dict) -> str:
+    """Return the notebook that left a record; those of training runs do not name it."""
+    return record.get("notebook", RETRAIN)

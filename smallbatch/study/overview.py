@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
-import yaml
 
-from smallbatch.paths import in_project
-from smallbatch.study.file import Study, load_study
-from smallbatch.study.notebooks import RETRAIN
-from smallbatch.study.records import notebook_of, processor_name, read_record
+from smallbatch.study.environment import processor_name
+from smallbatch.study.file import Study, load_study, read_file
+from smallbatch.study.notebooks import notebook_of
+from smallbatch.study.records import Found, read_all
 
 COLUMNS = [
     "run", "experiments", "batch_size", "changed", "seed", "outcome", "test_error", "recalibrated_test_error",
@@ -34,10 +33,18 @@ class Overview:
         return load_study(self.name)
 
     @cached_property
+    def _found(self) -> Found:
+        return read_all(self.study.folder / "runs", self.study.runs)
+
+    @property
     def records(self) -> dict[str, dict]:
         """The records of the runs that are done, by run, in the order of the study file."""
-        found = {run: read_record(self.study.folder / "runs" / run) for run in self.study.runs}
-        return {run: record for run, record in found.items() if record is not None}
+        return self._found.records
+
+    @property
+    def damaged(self) -> list[str]:
+        """The runs whose records are damaged and not used."""
+        return list(self._found.damaged)
 
     @property
     def n_planned(self) -> int:
@@ -51,14 +58,13 @@ class Overview:
 
     def experiments(self) -> pd.DataFrame:
         """Return a row per experiment: `experiment`, `title`, `notebook`, `varied` (in words), `planned`, `done`."""
-        path = in_project("studies") / f"{self.name}.yaml"
-        described = yaml.safe_load(path.read_text())["experiments"]
+        described = read_file(self.name).experiments
         rows = [
             {
                 "experiment": name,
-                "title": described[name].get("title", name),
-                "notebook": described[name].get("notebook", RETRAIN),
-                "varied": varied(described[name]["grid"]),
+                "title": described[name].title or name,
+                "notebook": described[name].notebook,
+                "varied": varied(described[name].grid),
                 "planned": len(runs),
                 "done": sum(run in self.records for run in runs),
             }

@@ -75,7 +75,7 @@ MISTAKES = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("parameters", "message"), MISTAKES, ids=[str(m[0]) for m in MISTAKES])
 def test_a_mistake_ends_the_notebook_with_one_clear_message_before_training(tmp_path, image_tree, parameters, message):
-    from tests.data.test_data import damage
+    from tests.training.data.test_data import damage
 
     if parameters.get("data_folder") in ("empty class", "corrupt"):
         damage(image_tree, parameters["data_folder"])

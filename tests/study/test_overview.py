@@ -1,10 +1,9 @@
 """What a study consists of, from its file and its records: planned and done, every run, machines and versions."""
 
-import json
-
 import pytest
 
 from smallbatch.errors import UserError
+from smallbatch.study import integrity
 from smallbatch.study.file import load_study
 from smallbatch.study.overview import Overview, varied
 
@@ -33,22 +32,29 @@ def record_of(run, config, processor="a processor", instructions=None):
         "run": run,
         "parameters": config.identity(),
         "outcome": "diverged" if config.seed == 2 else "finished",
+        "used": {},
         "metrics": accuracies,
+        "images": {"train": 40, "test": 40},
+        "epochs": 1,
+        "kept_epoch": 1,
         "steps": 20,
         "seconds": {"training": 90.0},
+        "memory_peak_mib": 900,
         "environment": {
             "processor": processor, "cores": 2, "accelerators": [], "system": "Linux", "python": "3.12.1",
-            "packages": {"keras": "3.15.1", "jax": None},
+            "backend": None, "packages": {"keras": "3.15.1", "jax": None},
             **({"instructions": instructions} if instructions else {}),
         },
+        "code": {},
         "finished": f"2026-11-0{1 + config.seed}T12:00:00Z",
     }  # fmt: skip
 
 
 def write(folder, record, table):
     folder.mkdir(parents=True)
-    (folder / "record.json").write_text(json.dumps(record))
-    (folder / table).write_text("epoch\n1\n")
+    text = b"epoch\n1\n"
+    (folder / "record.json").write_bytes(integrity.sealed(record, {table: text}, {table: 1}))
+    (folder / table).write_bytes(text)
 
 
 @pytest.fixture
@@ -66,7 +72,8 @@ def overview(tmp_path, monkeypatch):
         machine = ("another", "X86_V4") if config.seed == 2 else ("a processor",)
         write(runs / run, record_of(run, config, *machine), "history.csv")
     measured = study.experiments["third"][0]
-    record = record_of(measured, study.runs[measured]) | {"notebook": "wilson_martinez", "seconds": {"measuring": 60}}
+    record = record_of(measured, study.runs[measured])
+    record |= {"notebook": "wilson_martinez", "summary": {}, "seconds": {"measuring": 60}}
     del record["metrics"], record["outcome"], record["steps"]
     write(runs / measured, record, "measurements.csv")
     return Overview("made-up")

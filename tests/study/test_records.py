@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.study import records
+from smallbatch.study import records, tables
 from smallbatch.training.config import RunConfig
-from smallbatch.training.evaluation import Evaluated
-from smallbatch.training.loop import Fitted
+from smallbatch.training.evaluation import EvaluationResult
+from smallbatch.training.loop import TrainingResult
 
 HISTORY = [
     {"epoch": 1, "steps": 5, "images": 20, "seconds": 1.0, "train_loss": 2.0, "train_accuracy": 0.1,
@@ -26,9 +26,9 @@ def metrics(test_accuracy=0.75, loss=0.5):
 def write(folder, test_accuracy=0.75, diverged=False, loss=0.5, **parameters):
     config = RunConfig.create(record_folder=str(folder), **parameters)
     images = {"train": 20, "validation": 4, "test": 4}
-    fitted = Fitted(HISTORY, diverged, kept_epoch=2)
+    fitted = TrainingResult(HISTORY, diverged, kept_epoch=2)
     correct = {"moving": np.array([True, False, True, True])}
-    evaluated = Evaluated(metrics(test_accuracy, loss), correct, {"moving": 0.5})
+    evaluated = EvaluationResult(metrics(test_accuracy, loss), correct, {"moving": 0.5})
     record = records.make_record(config, fitted, evaluated, images, {"training": 2.0})
     return config, records.write_record(config, record, HISTORY)
 
@@ -57,7 +57,7 @@ def test_correct_images_survive_packing(n):
 
 def test_correct_test_images_are_gathered_by_run(tmp_path):
     configs = [write(tmp_path, seed=seed)[0] for seed in (0, 1)]
-    records.gather(tmp_path, [config.run_id() for config in configs], {})
+    tables.gather(tmp_path, [config.run_id() for config in configs], {})
     table = pd.read_csv(tmp_path / "test_correct.csv", dtype=str)
     assert table["run"].tolist() == [config.run_id() for config in configs]
     assert records.unpack_correct(table["moving"][1], 4).tolist() == [True, False, True, True]
@@ -68,7 +68,7 @@ def test_a_diverged_run_is_recorded_and_its_losses_are_empty_and_not_numbers_mad
     record = records.read_record(folder)
     assert record["outcome"] == "diverged"
     assert record["metrics"]["moving"]["test"]["loss"] is None
-    runs, _ = records.gather(tmp_path, [config.run_id()], {})
+    runs = tables.gather(tmp_path, [config.run_id()], {}).runs
     assert runs["outcome"].tolist() == ["diverged"] and runs["moving_test_loss"].isna().all()
 
 
@@ -98,8 +98,8 @@ def test_half_a_record_counts_as_none(tmp_path):
 def test_gathered_tables_say_what_the_records_say(tmp_path):
     configs = [write(tmp_path, test_accuracy=a, batch_size=b)[0] for a, b in ((0.7, 4), (0.9, 32))]
     ids = [config.run_id() for config in configs]
-    records.gather(tmp_path, [*ids, "b8-s0-missing"], {"one": ids, "two": ids[1:]})
-    runs, history = records.read_tables(tmp_path)
+    tables.gather(tmp_path, [*ids, "b8-s0-missing"], {"one": ids, "two": ids[1:]})
+    runs, history = tables.read_tables(tmp_path)
     assert runs["run"].tolist() == ids
     assert runs["experiments"].tolist() == ["one", "one two"]
     assert runs["moving_test_accuracy"].tolist() == [0.7, 0.9]
@@ -110,7 +110,7 @@ def test_gathered_tables_say_what_the_records_say(tmp_path):
 
 def test_tables_that_say_the_same_are_left_alone(tmp_path):
     config, _ = write(tmp_path)
-    records.gather(tmp_path, [config.run_id()], {})
+    tables.gather(tmp_path, [config.run_id()], {})
     before = (tmp_path / "runs.csv").stat().st_mtime_ns
-    records.gather(tmp_path, [config.run_id()], {})
+    tables.gather(tmp_path, [config.run_id()], {})
     assert (tmp_path / "runs.csv").stat().st_mtime_ns == before

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.study import records
+from smallbatch.study import records, tables
 from tests.measuring import Coin, Probe
 from tests.study.test_records import write as write_training_run
 
@@ -21,7 +21,7 @@ def measure(folder, kind=Coin, table=POINTS, summary=None, **parameters):
 
 
 def gather(folder, runs, experiments=None):
-    records.gather(folder, runs, experiments or {})
+    tables.gather(folder, runs, experiments or {})
     return {file.name for file in folder.glob("*.csv")}
 
 
@@ -85,8 +85,8 @@ def test_two_notebooks_and_training_runs_are_gathered_apart(tmp_path):
     files = gather(tmp_path, [trained, *coins, probe, "coin-s7-missing"], experiments)
     assert files == {"runs.csv", "history.csv", "test_correct.csv",
                      "coin.csv", "coin-summary.csv", "probe.csv", "probe-summary.csv"}  # fmt: skip
-    assert records.read_tables(tmp_path)[0]["run"].tolist() == [trained]
-    points, summary = records.read_measurements(tmp_path, "coin")
+    assert tables.read_tables(tmp_path)[0]["run"].tolist() == [trained]
+    points, summary = tables.read_measurements(tmp_path, "coin")
     # Of the parameters only those that tell: not the bias, which is at its default everywhere.
     assert list(points) == ["experiment", "run", "seed", "throws", "throw", "heads", "face"]
     assert points["run"].tolist() == [run for run in coins for _ in range(3)]
@@ -97,28 +97,28 @@ def test_two_notebooks_and_training_runs_are_gathered_apart(tmp_path):
     assert list(summary)[:7] == ["experiment", "run", "seed", "throws", "heads_share", "heads_n", "seconds_measuring"]
     assert summary["heads_share"].tolist() == [2 / 3] * 4 and summary["throws"].tolist() == [3, 10, 3, 10]
     assert (summary["memory_peak_mib"] > 20).all()
-    points, _ = records.read_measurements(tmp_path, "probe")
+    points, _ = tables.read_measurements(tmp_path, "probe")
     assert list(points)[:4] == ["experiment", "run", "seed", "learning_rate"] and "batch_size" not in points
 
 
 def test_a_parameter_that_all_runs_changed_alike_is_shown_too(tmp_path):
     runs = [measure(tmp_path, bias=0.25, seed=s)[0] for s in (0, 1)]
     gather(tmp_path, runs)
-    assert records.read_measurements(tmp_path, "coin")[0]["bias"].tolist() == [0.25] * 6
+    assert tables.read_measurements(tmp_path, "coin")[0]["bias"].tolist() == [0.25] * 6
 
 
 def test_lists_and_nothing_as_values_of_parameters(tmp_path):
     runs = [measure(tmp_path, Probe, n_train=n)[0] for n in (40, None)]
     gather(tmp_path, runs)
-    assert records.read_measurements(tmp_path, "probe")[1]["n_train"].fillna(0).tolist() == [40, 0]
+    assert tables.read_measurements(tmp_path, "probe")[1]["n_train"].fillna(0).tolist() == [40, 0]
     gather(tmp_path, [measure(tmp_path, sizes=[4, 8])[0]])
-    assert records.read_measurements(tmp_path, "coin")[0]["sizes"].tolist() == ["[4, 8]"] * 3
+    assert tables.read_measurements(tmp_path, "coin")[0]["sizes"].tolist() == ["[4, 8]"] * 3
 
 
 def test_a_column_of_the_table_keeps_its_name_beside_a_parameter(tmp_path):
     runs = [measure(tmp_path, throws=t, table=POINTS.assign(throws=[7, 8, 9]))[0] for t in (3, 4)]
     gather(tmp_path, runs)
-    points, summary = records.read_measurements(tmp_path, "coin")
+    points, summary = tables.read_measurements(tmp_path, "coin")
     assert points["throws"].tolist() == [7, 8, 9] * 2 and points["parameter_throws"].tolist() == [3] * 3 + [4] * 3
     assert summary["throws"].tolist() == [3, 4]
 
@@ -127,10 +127,10 @@ def test_a_record_from_before_a_parameter_was_added_has_its_default(tmp_path):
     runs = [measure(tmp_path, bias=b)[0] for b in (0.5, 0.25)]
     path = tmp_path / "runs" / runs[0] / "record.json"
     record = json.loads(path.read_text())
-    del record["parameters"]["bias"]
+    del record["parameters"]["bias"], record["version"], record["table"], record["sha256"]
     path.write_text(json.dumps(record))
     gather(tmp_path, runs)
-    assert records.read_measurements(tmp_path, "coin")[1]["bias"].tolist() == [0.5, 0.25]
+    assert tables.read_measurements(tmp_path, "coin")[1]["bias"].tolist() == [0.5, 0.25]
 
 
 def test_gathered_numbers_are_exactly_the_measured_ones(tmp_path):
@@ -147,7 +147,7 @@ def test_rows_of_an_earlier_state_of_the_study_never_stay(tmp_path):
     assert gather(tmp_path, [trained, coin]) == {"runs.csv", "history.csv", "test_correct.csv"} | measured
     assert gather(tmp_path, [coin]) == measured
     assert gather(tmp_path, [trained]) == {"runs.csv", "history.csv", "test_correct.csv"}
-    runs, history = records.gather(tmp_path, [], {})
+    runs, history, _ = tables.gather(tmp_path, [], {})
     assert runs.empty and history.empty and not list(tmp_path.glob("*.csv"))
 
 

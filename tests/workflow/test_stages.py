@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from smallbatch.study import records as results
+from smallbatch.study import tables
 from tests.conftest import TINY
 
 pytestmark = pytest.mark.slow
@@ -104,7 +105,7 @@ def wait_for(condition, seconds=300):
 
 
 def test_a_failed_run_is_named_its_notebook_kept_and_the_others_go_on(copy, image_tree):
-    from tests.data.test_data import damage
+    from tests.training.data.test_data import damage
 
     damage(image_tree, "corrupt")
     own = f"""experiments:
@@ -202,7 +203,7 @@ experiments:
     assert "Study coins: 4 runs, 0 done, 4 to do" in done.stdout
     assert "Tables in results/coins: coin-summary.csv, coin.csv" in done.stdout
     folder = with_coin.folder / "results/coins"
-    points, summary = results.read_measurements(folder, "coin")
+    points, summary = tables.read_measurements(folder, "coin")
     started = re.findall(r"run (coin-\S+) finished", done.stdout)
     order = summary.set_index("run").loc[started, ["throws", "seed"]]
     assert order.to_numpy().tolist() == [[50, 1], [3, 0], [4, 0], [3, 1]]
@@ -212,7 +213,7 @@ experiments:
     again = with_coin.run("study", "coins")
     assert again.returncode == 0 and "3 done, 1 to do" in again.stdout
     assert re.findall(r"run (coin-\S+) finished", again.stdout) == started[:1]
-    pd.testing.assert_frame_equal(results.read_measurements(folder, "coin")[0], points)
+    pd.testing.assert_frame_equal(tables.read_measurements(folder, "coin")[0], points)
     book = with_coin.run("book", "coins")
     assert book.returncode == 1 and "studies/coins.yaml has no run of retrain" in book.stderr
 
@@ -224,9 +225,9 @@ def test_measurements_join_a_study_of_training_runs(built, with_coin):
     done = with_coin.run("study", "tiny")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Study tiny: 5 runs, 4 done, 1 to do" in done.stdout
-    runs, _ = results.read_tables(with_coin.folder / "results/tiny")
+    runs, _ = tables.read_tables(with_coin.folder / "results/tiny")
     assert len(runs) == 4 and set(runs["experiments"]) == {"batch_size"}
-    assert len(results.read_measurements(with_coin.folder / "results/tiny", "coin")[0]) == 10
+    assert len(tables.read_measurements(with_coin.folder / "results/tiny", "coin")[0]) == 10
     # Without the experiment its tables go.
     (with_coin.folder / "studies/tiny.yaml").write_text(TINY)
     assert with_coin.run("study", "tiny").returncode == 0

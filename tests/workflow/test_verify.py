@@ -7,7 +7,7 @@ import math
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from smallbatch.study import records as results
+from smallbatch.study.environment import environment
 from workflow import verify
 
 RECORD = {
@@ -34,7 +34,7 @@ def test_more_runs_than_there_are_cannot_be_picked(capsys):
 
 
 def test_runs_of_other_kinds_of_processor_are_left_out_and_those_that_do_not_say_it_come_second():
-    here = results.environment()
+    here = environment()
     assert here["instructions"] and here["processor"]
     environments = {
         "here": here,
@@ -51,7 +51,7 @@ def test_runs_of_other_kinds_of_processor_are_left_out_and_those_that_do_not_say
 
 
 def test_picks_come_from_this_kind_of_processor_where_there_are_any(monkeypatch, capsys):
-    here = results.environment()
+    here = environment()
     other = RECORD | {"run": "other", "environment": here | {"instructions": "another"}}
     records = {"b4-s0": RECORD | {"environment": here}, "other": other}
     monkeypatch.setattr(verify, "published", lambda study: records)

@@ -8,7 +8,8 @@ import pytest
 
 from smallbatch import claims
 from smallbatch.claims import words
-from smallbatch.measurements.stable_learning_rate import estimator, parameters
+from smallbatch.measurements.stable_learning_rate import estimator
+from smallbatch.measurements.stable_learning_rate.summary import tidy
 from tests.simulated import RATES, SIZES, assert_answer, primary, study, verdict_of
 
 
@@ -74,7 +75,7 @@ def test_the_table_of_the_measurement_is_understood():
     found = estimator.largest_stable_learning_rate(final_loss, 2.0, SIZES, RATES, range(2))
     steps = pd.DataFrame({"batch_size": SIZES, "learning_rate": 0.1, "draw": 0, "loss": 1.0})
     parts = [found.assign(batch_norm=name) for name in ("batch", "recalibrated")]
-    table = parameters.tidy(steps, pd.concat(parts))
+    table = tidy(steps, pd.concat(parts))
     checkpoints = [table.assign(run=f"checkpoint-{k}", seed=k) for k in range(3)]
     result = primary(claims.Tables(stable_learning_rate=pd.concat(checkpoints)), "stability").result
     assert (result.number, result.low, result.high) == pytest.approx((-2, -2, -2)) and result.n_seeds == 3
