@@ -31,7 +31,6 @@ KNOWN_BACKWARD = {  # imports without which there would be no circle
 }
 LONGEST = 300
 LONG = {
-    "smallbatch.claims.questions": "all claims in one file, until each has its own",
     "smallbatch.figures": "style, axes and the figures that notebooks draw",
     "smallbatch.figures.measurements": "figures of three measurements",
     "smallbatch.study.integrity": "one thing: what a whole record is",

@@ -111,9 +111,10 @@ def _snakemake(study: Study, lock: int) -> None:
 
 
 def gather(study: Study) -> None:
-    """Write the study's tables and keep its showcase notebook beside them."""
+    """Write the study's tables, judge the claims by them, and keep its showcase notebook beside them."""
     with _tables_lock(study.name):
         tables.gather(study.folder, list(study.runs), study.experiments)
+        judge(study.name)
         if study.showcase and (study.folder / "runs" / study.showcase / "record.json").is_file():
             _keep_showcase(study)
 
@@ -172,6 +173,7 @@ def building():
 
 
 def _built(study: Study) -> bool:
+    judge(study.name, PUBLISHED, GPU)
     write_if_changed(ONE_RUN, (study.folder / "one-run.ipynb").read_text())
     digest = _digest(study)
     if STAMP.is_file() and STAMP.read_text() == digest and (HTML / "index.html").is_file():

@@ -134,7 +134,7 @@ def find_remedies(tables: Tables) -> Remedies:
     """
     rows = runs_of(tables, "remedies")
     columns = [name for name in RunConfig.model_fields if name in rows and name not in NOT_A_REMEDY]
-    texts = pd.DataFrame({name: rows[name].map(_as_text) for name in columns})
+    texts = pd.DataFrame({name: [_as_text(name, value) for value in rows[name]] for name in columns}, index=rows.index)
     baseline = {name: _commonest(name, texts[name][texts["batch_size"] == str(LARGEST)]) for name in columns}
     labels = [_label(values, baseline) for values in texts.to_dict("records")]
     if BASELINE not in labels:
@@ -147,13 +147,18 @@ def find_remedies(tables: Tables) -> Remedies:
     return Remedies(rows.pivot(index="seed", columns="remedy", values="run").sort_index())
 
 
-def _as_text(value) -> str:
-    """Return a parameter's value as it is shown, the same whether a table was read as numbers or as words."""
-    if pd.isna(value):
+def _as_text(name: str, value) -> str:
+    """Return a parameter's value as it is shown, the same whether a table was read as numbers or as words.
+
+    Records that are older than a parameter do not have it: what is missing is its default.
+    """
+    if not isinstance(value, list) and pd.isna(value):
+        value = RunConfig.model_fields[name].default
+    if value is None:
         return "none"
     try:
         return f"{float(value):g}"
-    except ValueError:
+    except (ValueError, TypeError):
         return str(value)
 
 
@@ -163,9 +168,8 @@ def _commonest(name: str, values: pd.Series) -> str:
     if counts.empty:
         raise NotMeasured(f"experiment remedies has no runs at batch size {LARGEST}")
     equals = counts.index[counts == counts.max()]
-    default = RunConfig.model_fields[name].default
-    text = _as_text(float("nan") if default is None else default)
-    return text if text in equals else equals[0]
+    default = _as_text(name, None)
+    return default if default in equals else equals[0]
 
 
 def _label(values: dict[str, str], baseline: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from smallbatch import claims
-from smallbatch.claims.remedies import best_together, combinations, in_words
+from smallbatch.claims.remedies import best_together, combinations, find_remedies, in_words
 from tests.simulated import study, with_combination
 
 
@@ -25,6 +25,15 @@ def test_the_best_are_combined_by_validation_and_never_by_test():
 def test_a_combination_that_was_tried_is_no_remedy_to_combine():
     tables = study(remedy=(-3, 0.5), lag={0.99: (4, 0.5)}, experiments=("remedies",))
     assert best_together(with_combination(tables, (-20, 0.5))) == best_together(tables)
+
+
+def test_a_record_that_is_older_than_a_parameter_has_its_default():
+    tables = study(remedy=(-3, 0.5), experiments=("remedies",))
+    names = set(find_remedies(tables).runs)
+    old = tables.runs["seed"] < 3
+    for parameter in ("label_smoothing", "followed_batch_norm_momenta", "weights"):
+        runs = tables.runs.assign(**{parameter: tables.runs[parameter].where(~old)})
+        assert set(find_remedies(dataclasses.replace(tables, runs=runs)).runs) == names
 
 
 def test_a_combination_holds_another_remedy_whole():

@@ -9,7 +9,6 @@ follows the mean of its examples' gradients in the primary analyses, and their s
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 
 from smallbatch.claims.claim import PRIMARY, Analyses, Analysis, Claim, Plan, Words
 from smallbatch.claims.contrasts import opened
@@ -25,7 +24,7 @@ from smallbatch.claims.rules import (
     IntervalRule,
 )
 from smallbatch.claims.tables import NotMeasured, Tables
-from smallbatch.measurements.wilson_martinez.parameters import Config
+from smallbatch.measurements.wilson_martinez.summary import named
 
 SAME = EquivalenceRule("points", margin=1.0)
 FASTER = IntervalRule("times as many epochs", above=True, supported=2.0, contradicted=2.0, neutral=1.0)
@@ -65,7 +64,7 @@ def analyses_by(measure: ByRun, rule: EquivalenceRule | IntervalRule) -> Callabl
     together = EachRule(rule.unit, "data set")
 
     def analyses(tables: Tables) -> Analyses:
-        runs = [] if tables.wilson_martinez.empty else _named(tables.wilson_martinez).to_dict("records")
+        runs = [] if tables.wilson_martinez.empty else named(tables.wilson_martinez).to_dict("records")
         return Analyses(
             Analysis(PRIMARY, together, _together(measure, rule, "mean"), ""),
             sensitivity=(Analysis("sum of gradients", together, _together(measure, rule, "sum"), ""),),
@@ -82,7 +81,7 @@ def _together(measure: ByRun, rule: EquivalenceRule | IntervalRule, gradient: st
     def estimate(tables: Tables) -> Result:
         if tables.wilson_martinez.empty:
             raise NotMeasured("there are no runs of the notebook wilson_martinez")
-        runs = [run for run in _named(tables.wilson_martinez).to_dict("records") if run["gradient"] == gradient]
+        runs = [run for run in named(tables.wilson_martinez).to_dict("records") if run["gradient"] == gradient]
         if not runs:
             raise NotMeasured(f"there are no runs of the notebook wilson_martinez with gradient = {gradient}")
         decisions = {run["dataset"]: rule.decide(measure(run)) for run in runs}
@@ -96,12 +95,6 @@ def _together(measure: ByRun, rule: EquivalenceRule | IntervalRule, gradient: st
         )
 
     return estimate
-
-
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a gathered table with the parameters that it leaves out where all runs have the default."""
-    defaults = {name: Config.model_fields[name].default for name in ("dataset", "gradient", "repetitions")}
-    return table.assign(**{name: default for name, default in defaults.items() if name not in table})
 
 
 CLAIMS = (

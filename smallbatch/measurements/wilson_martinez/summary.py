@@ -9,6 +9,12 @@ from smallbatch.measurements.wilson_martinez.parameters import Config
 SAME_ACCURACY = 1.0  # points; a smaller difference is "no apparent difference"
 
 
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a gathered table with `dataset`, `gradient` and `repetitions`, left out where all have the default."""
+    defaults = {name: Config.model_fields[name].default for name in ("dataset", "gradient", "repetitions")}
+    return table.assign(**{name: default for name, default in defaults.items() if name not in table})
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return the mean of a value per repetition and its 95 % BCa bootstrap interval; NaN from fewer than three."""
     values = np.asarray(values, float)
