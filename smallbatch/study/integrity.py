@@ -81,7 +81,7 @@ def checked(folder: Path) -> tuple[dict[str, Any], bytes] | None:
 def _content(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _Damage(f"it cannot be read ({error.strerror})") from None
