@@ -63,6 +63,8 @@ class Parameters(BaseModel):
     NOTEBOOK: ClassVar[str]
     # Where things are on this machine; not part of what a run is.
     PLACES: ClassVar[frozenset[str]] = frozenset({"record_folder"})
+    # What the notebook's first cell says before a parameter, by its name.
+    HEADINGS: ClassVar[dict[str, str]] = {"seed": "This run"}
 
     seed: int = parameter(0, "Decides all that is random in the run.", ge=0, lt=2**31)
     record_folder: Annotated[str, AfterValidator(_check_record_folder)] = parameter(
@@ -128,6 +130,17 @@ class Parameters(BaseModel):
         """Return the end of the name of the run with these parameters, as `identity` returns them."""
         changed = {k: v for k, v in identity.items() if v != cls.model_fields[k].default}
         return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
+
+    @classmethod
+    def notebook_cell(cls) -> str:
+        """Return the first code cell of the notebook: each parameter with its default, what is allowed and its unit."""
+        lines = []
+        for name, field in cls.model_fields.items():
+            if name in cls.HEADINGS:
+                lines += [*([""] if lines else []), f"# {cls.HEADINGS[name]}"]
+            comment = ", ".join(text for text in (_extra(field, "unit"), _allowed(field)) if text)
+            lines.append(f"{name} = {field.default!r}  # {comment}")
+        return "\n".join(lines)
 
     def as_table(self) -> pd.DataFrame:
         """Return name, value and unit of each parameter, for display in a notebook."""

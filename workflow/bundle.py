@@ -19,8 +19,8 @@ from pathlib import Path
 
 from smallbatch.errors import UserError, require
 from smallbatch.study.file import Study, load_study
+from smallbatch.training import data
 from smallbatch.training.config import RunConfig
-from smallbatch.training.data import clothing
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("tensorflow", "jax")
@@ -125,13 +125,12 @@ def _copy_code(folder: Path, study: Study) -> None:
 
 def _copy_photographs(folder: Path, study: Study) -> None:
     """Copy the photographs if the study trains on them; `folder` and `tfds:` data sets travel on their own."""
-    config = next((c for c in study.runs.values() if isinstance(c, RunConfig) and c.dataset == "clothing"), None)
-    if config is None:
-        return
-    source = clothing.folder_of(config)
-    for name in sorted(clothing.manifest()):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / name, folder / name)
+    configs = [config for config in study.runs.values() if isinstance(config, RunConfig)]
+    for archive, source in data.archives(configs).items():
+        for name in sorted(archive.manifest()):
+            target = folder / archive.name / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target)
 
 
 def main(arguments: list[str] | None = None) -> int:

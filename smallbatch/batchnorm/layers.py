@@ -4,6 +4,8 @@ They change over which images the statistics of a channel are taken, and nothing
 epsilon, and its shift without a scale where it has none.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -11,15 +13,22 @@ from keras import ops
 GROUPS_AT_FULL_WIDTH = 16
 
 
-def layer(kind: str, batch_norm: dict, ghost_batch_size: int | None = None, width: float = 1.0) -> keras.layers.Layer:
-    """Return the layer of an arm (`batch`, `ghost`, `group` or `frozen`) that replaces a batch norm.
+def layer(
+    kind: str,
+    batch_norm: dict,
+    ghost_batch_size: int | None = None,
+    width: float = 1.0,
+    followed_momenta: Sequence[float] = (),
+) -> keras.layers.Layer:
+    """Return the layer of a condition (`batch`, `ghost`, `group` or `frozen`) that replaces a batch norm.
 
-    `batch_norm` is the config of the replaced layer, `width` the share of its channels that the network keeps.
+    `batch_norm` is the config of the replaced layer, `width` the fraction of its channels that the network keeps;
+    `followed_momenta` are those of further moving averages, for `batch` and `ghost`.
     """
     if kind == "batch":
-        return BatchNormalization.from_config(batch_norm)
+        return BatchNormalization(followed_momenta=followed_momenta, **batch_norm)
     if kind == "ghost":
-        return GhostBatchNormalization(ghost_batch_size, **batch_norm)
+        return GhostBatchNormalization(ghost_batch_size, followed_momenta=followed_momenta, **batch_norm)
     if kind == "frozen":
         return FrozenBatchNormalization.from_config(batch_norm)
     shared = ("name", "axis", "epsilon", "center", "scale", "dtype")
@@ -31,8 +40,60 @@ def groups(width: float) -> int:
     return int(GROUPS_AT_FULL_WIDTH * width)
 
 
+class FollowingBatchNormalization(keras.layers.BatchNormalization):
+    """Batch norm that can follow further moving averages, of other momenta, beside its own.
+
+    They are updated as its own are and never used, so that one training tells what each momentum would have led to.
+    `followed_mean` and `followed_variance`, both (momenta, channels), are weights of the layer.
+    """
+
+    def __init__(self, followed_momenta: Sequence[float] = (), **kwargs):
+        super().__init__(**kwargs)
+        self.followed_momenta = tuple(followed_momenta)
+
+    def build(self, input_shape):
+        """Add the followed averages, which start where the layer's own do."""
+        super().build(input_shape)
+        if not self.followed_momenta:
+            return
+        shape = (len(self.followed_momenta), input_shape[self.axis])
+        for name, initializer in (
+            ("followed_mean", self.moving_mean_initializer),
+            ("followed_variance", self.moving_variance_initializer),
+        ):
+            variable = self.add_weight(shape=shape, name=name, initializer=initializer, trainable=False, autocast=False)
+            setattr(self, name, variable)
+
+    def followed_averages(self, place: int) -> tuple:
+        """Return mean and variance, both (channels,), of the followed momentum at this place of the list."""
+        return tuple(ops.convert_to_numpy(v)[place] for v in (self.followed_mean, self.followed_variance))
+
+    def get_config(self):
+        """Return what the layer is made from."""
+        followed = {"followed_momenta": list(self.followed_momenta)} if self.followed_momenta else {}
+        return super().get_config() | followed
+
+    def _follow(self, mean, variance) -> None:
+        """Take the followed averages one step towards the statistics of a batch, both (channels,)."""
+        if not self.followed_momenta:
+            return
+        # One operation for all momenta; each is rounded as Keras rounds a single one.
+        kept, added = (
+            ops.reshape(ops.convert_to_tensor(shares, "float32"), (-1, 1))
+            for shares in (list(self.followed_momenta), [1.0 - momentum for momentum in self.followed_momenta])
+        )
+        for followed, value in ((self.followed_mean, mean), (self.followed_variance, variance)):
+            followed.assign(followed * kept + ops.reshape(ops.cast(value, "float32"), (1, -1)) * added)
+
+    def _moments(self, inputs, mask):
+        # Where Keras's own layer computes, this is its only call that has the statistics of the batch.
+        mean, variance = super()._moments(inputs, mask)
+        self._follow(mean, variance)
+        return mean, variance
+
+
 @keras.saving.register_keras_serializable("smallbatch")
-class BatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(FollowingBatchNormalization):
     """Keras's batch norm, computed by TensorFlow's fused kernel where there is one.
 
     Keras 3 puts batch norm together from many operations, each of which reads the whole map from memory again; the
@@ -53,6 +114,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         statistics = (mean, variance * (count - 1) / count)
         for moving, value in zip((self.moving_mean, self.moving_variance), statistics, strict=True):
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        # Put differently on purpose: TensorFlow would share the product above, and then round the layer's own averages
+        # in another way than without followed ones.
+        self._follow(mean, variance - variance / count)
         return outputs
 
     def _fused(self, inputs, mean=None, variance=None):
@@ -72,7 +136,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable("smallbatch")
-class GhostBatchNormalization(keras.layers.BatchNormalization):
+class GhostBatchNormalization(FollowingBatchNormalization):
     """Batch norm that normalizes every `ghost_batch_size` images of a batch by themselves (Hoffer et al. 2017, 4.1).
 
     The moving averages take one step per batch, towards the mean of its ghost batches' statistics, so that their
@@ -90,6 +154,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         outputs, mean, variance = normalize_in_groups(self, inputs, self.ghost_batch_size)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + ops.mean(value, axis=0) * (1.0 - self.momentum))
+        self._follow(ops.mean(mean, axis=0), ops.mean(variance, axis=0))
         return outputs
 
     def get_config(self):

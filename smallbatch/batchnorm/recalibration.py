@@ -130,13 +130,19 @@ def assign(layers: list[keras.layers.BatchNormalization], statistics: Statistics
 @contextlib.contextmanager
 def recalibrated(observed: Observed, data) -> Iterator[None]:
     """Give a model the statistics of `data` for as long as the context lasts."""
-    measured = measure(observed, data)
-    kept = moving_averages(observed.layers)
-    assign(observed.layers, measured)
+    with using(observed.layers, measure(observed, data)):
+        yield
+
+
+@contextlib.contextmanager
+def using(layers: list[keras.layers.BatchNormalization], statistics: Statistics) -> Iterator[None]:
+    """Give batch norm layers these statistics for as long as the context lasts."""
+    kept = moving_averages(layers)
+    assign(layers, statistics)
     try:
         yield
     finally:
-        assign(observed.layers, kept)
+        assign(layers, kept)
 
 
 def lag(observed: Observed, data) -> dict[str, float]:

@@ -73,6 +73,10 @@ def execute(study: Study, run: str, again: bool = False) -> bool:
             return True
         if not again and run in out_of_memory(study):
             return False
+        # Weights are not published: the run that they come from is trained again where they are missing.
+        first = study.before(run)
+        if first and not study.runs[run].weights_of(first).is_file() and not execute(study, first, again=True):
+            return False
         if not _executed(study, study.runs[run], log):
             return False
     print(f"run {run} finished: {count_done(study)} of {len(study.runs)} runs done", flush=True)

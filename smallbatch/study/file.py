@@ -14,7 +14,7 @@ from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project
 from smallbatch.study.notebooks import RETRAIN, config_class
 from smallbatch.study.yaml_text import read_yaml
-from smallbatch.training.config import RunConfig
+from smallbatch.training.config import FROM_RUN, RunConfig
 
 # Thousands of runs are a study; a hundred thousand, a slip of the keyboard. The file is unfolded in every job.
 MOST_RUNS = 20_000
@@ -67,6 +67,11 @@ class Study:
         """The folder of the study's records and tables."""
         return in_project("results") / self.name
 
+    def before(self, run: str) -> str | None:
+        """Return the run whose weights a run starts from, if there is one."""
+        weights = getattr(self.runs[run], "weights", "")
+        return weights.removeprefix(FROM_RUN) if weights.startswith(FROM_RUN) else None
+
     def queue(self) -> list[str]:
         """Return the runs in the order in which they should start: by priority, and then seed by seed.
 
@@ -111,6 +116,9 @@ def unfolded(name: str, file: StudyFile) -> Study:
             members = _runs_of(experiment, {"record_folder": f"results/{name}"}, file.defaults)
         except ParameterError as error:
             raise StudyError(f"studies/{name}.yaml, experiment {title!r}: {error}") from None
+        members = _with_weights(
+            name, title, members, {key: [runs[run] for run in ids] for key, ids in experiments.items()}
+        )
         runs |= members
         experiments[title] = list(members)
         for run in members:
@@ -129,6 +137,33 @@ def _runs_of(experiment: Experiment, places: dict[str, Any], defaults: dict[str,
             raise ParameterError(f"{name!r} is no parameter that a study sets. Allowed: those of {experiment.notebook}")
     configs = [kind.create(**places, **parameters) for parameters in given]
     return {config.run_id(): config for config in configs}
+
+
+def _with_weights(
+    study: str, title: str, members: dict[str, Parameters], earlier: dict[str, list[Parameters]]
+) -> dict[str, Parameters]:
+    """Return the runs with `weights: run:<experiment>` replaced by that experiment's run of the same seed."""
+    found = {}
+    for config in members.values():
+        if isinstance(config, RunConfig) and config.weights.startswith(FROM_RUN):
+            config = config.model_copy(
+                update={"weights": FROM_RUN + _first_run(study, title, config, earlier).run_id()}
+            )
+        found[config.run_id()] = config
+    return found
+
+
+def _first_run(study: str, title: str, config: RunConfig, earlier: dict[str, list[Parameters]]) -> RunConfig:
+    """Return the run that a run starts from; raise `StudyError` unless there is exactly one and it keeps weights."""
+    wanted = config.weights.removeprefix(FROM_RUN)
+    runs = [run for run in earlier.get(wanted, []) if run.seed == config.seed and getattr(run, "keep_weights", False)]
+    if len(runs) != 1:
+        raise StudyError(
+            f"studies/{study}.yaml, experiment {title!r}: weights = {config.weights!r} with seed = {config.seed} names "
+            f"{len(runs)} runs. Allowed: {FROM_RUN} and an experiment further up ({', '.join(earlier) or 'none'}) that "
+            "has one run of that seed, with keep_weights: true"
+        )
+    return runs[0]
 
 
 def parse_file(name: str, text: str) -> StudyFile:

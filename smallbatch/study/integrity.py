@@ -18,10 +18,12 @@ from smallbatch.study.files import shown
 from smallbatch.study.notebooks import RETRAIN, config_class, notebook_of, table_name
 
 RECORD = "record.json"
+# What runs may leave beside their table, and an older record does not name.
+FURTHER = ("snapshots.csv",)
 VERSION = 2
 SEAL = ',\n "sha256": "'
 # What only records with a version have. One that has lost some of them is damaged, not old.
-MARKS = {"version", "table", "sha256"}
+MARKS = {"version", "tables", "sha256"}
 OUTCOMES = ("finished", "diverged")
 # A value in a record is a number unless it could not be told, for instance after divergence.
 NUMBER = (int, float, type(None))
@@ -41,16 +43,16 @@ class _Damage(Exception):
     """What does not fit; becomes a `RecordError` that names the file."""
 
 
-def sealed(record: dict[str, Any], file: str, table: bytes, rows: int) -> bytes:
-    """Return what `record.json` holds: the record, its version, what `file` beside it must hold, and a checksum."""
-    facts = {"file": file, "rows": rows, "sha256": _digest(table)}
-    text = json.dumps({"version": VERSION, **record, "table": facts}, indent=1, allow_nan=False)
+def sealed(record: dict[str, Any], tables: dict[str, bytes], rows: dict[str, int]) -> bytes:
+    """Return what `record.json` holds: the record, its version, what the tables beside it must hold, and a checksum."""
+    facts = {file: {"rows": rows[file], "sha256": _digest(table)} for file, table in tables.items()}
+    text = json.dumps({"version": VERSION, **record, "tables": facts}, indent=1, allow_nan=False)
     body = text.removesuffix("\n}")
     return f'{body}{SEAL}{_digest(body.encode())}"\n}}\n'.encode()
 
 
-def checked(folder: Path) -> tuple[dict[str, Any], bytes] | None:
-    """Return the record in a run's folder and the table beside it; None where one of the two is not there.
+def checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    """Return the record in a run's folder and, by file, the tables beside it; None where record or table is not there.
 
     Raises `RecordError`, one line with the file and what does not fit, unless both are whole.
     """
@@ -67,15 +69,23 @@ def checked(folder: Path) -> tuple[dict[str, Any], bytes] | None:
         file = table_name(notebook_of(record))
         if (table := _content(folder / file)) is None:
             return None
-        if not is_old:
-            _check_sealed_table(record["table"], file, table)
-        elif not _is_listed(folder, file, table):
-            _check_old_table(record, table)
-            file = RECORD
+        tables = {file: table}
+        for file in FURTHER if is_old else record["tables"].keys() - tables.keys():
+            if (table := _content(folder / file)) is not None:
+                tables[file] = table
+            elif not is_old:
+                raise _Damage("it is not there")
+        for file, table in tables.items():
+            if not is_old:
+                _check_sealed_table(record["tables"].get(file), table)
+            elif not _is_listed(folder, file, table):
+                _check_old_table(record, file, table)
+        file = RECORD
+        if is_old and notebook_of(record) == RETRAIN:
             _check_counts(record)
     except _Damage as damage:
         raise RecordError(f"{shown(folder / file)} is damaged: {damage}") from None
-    return record, table
+    return record, tables
 
 
 def _content(path: Path) -> bytes | None:
@@ -124,7 +134,7 @@ def _is_old(record: dict[str, Any], content: bytes) -> bool:
     marks = MARKS & record.keys()
     if not marks:
         return True
-    _need(record, {"version": int, "table": dict, "sha256": str})
+    _need(record, {"version": int, "tables": dict, "sha256": str})
     if record["version"] > VERSION:
         raise _Damage(f"it has version {record['version']}, and this program reads up to {VERSION}; use a newer one")
     body, _, end = content.rpartition(SEAL.encode())
@@ -143,6 +153,9 @@ def _check_shape(record: dict[str, Any]) -> None:
     _need(record["seconds"], dict.fromkeys(record["seconds"], NUMBER), "seconds: ")
     if not trained:
         return
+    correct = record.get("test_correct", {})
+    _need({"test_correct": correct}, {"test_correct": dict})
+    _need(correct, dict.fromkeys(correct, str), "test_correct: ")
     for name in ("used", "images"):
         _need(record[name], dict.fromkeys(record[name], NUMBER if name == "used" else int), f"{name}: ")
     _require(record["outcome"] in OUTCOMES, f"outcome is {record['outcome']!r}, not {' or '.join(OUTCOMES)}")
@@ -190,10 +203,10 @@ def _check_name(record: dict[str, Any], folder: str) -> None:
         _require(folder.endswith(f"-{kind.hash_of(record['parameters'])}"), "its parameters are not those of its run")
 
 
-def _check_sealed_table(facts: dict[str, Any], file: str, table: bytes) -> None:
-    if facts.get("file") != file or facts.get("sha256") != _digest(table):
-        rows = facts.get("rows")
-        raise _Damage(f"it is not what the run wrote, a table of {rows} rows: its checksum does not fit")
+def _check_sealed_table(facts: Any, table: bytes) -> None:
+    if not isinstance(facts, dict) or facts.get("sha256") != _digest(table):
+        rows = f", a table of {facts.get('rows')} rows" if isinstance(facts, dict) else ""
+        raise _Damage(f"it is not what the run wrote{rows}: its checksum does not fit")
 
 
 def _is_listed(folder: Path, file: str, content: bytes) -> bool:
@@ -214,10 +227,10 @@ def _checksums(path: Path, changed: int) -> dict[str, str]:
     return {name: digest for digest, name in lines}
 
 
-def _check_old_table(record: dict[str, Any], table: bytes) -> None:
+def _check_old_table(record: dict[str, Any], file: str, table: bytes) -> None:
     """Check of a table what a record without checksums allows to be checked."""
     head, rows = _rows(table)
-    if notebook_of(record) != RETRAIN:
+    if file != table_name(RETRAIN):
         return
     _require(len(rows) == record["epochs"], f"it has {len(rows)} rows, and its record {record['epochs']} epochs")
     for number, row in enumerate(rows, start=1):
@@ -228,7 +241,7 @@ def _check_old_table(record: dict[str, Any], table: bytes) -> None:
 
 def _check_counts(record: dict[str, Any]) -> None:
     """An accuracy is a number of images, of which `test_correct` has a bit each, in hexadecimal digits."""
-    for evaluation, splits in record.get("metrics", {}).items():
+    for evaluation, splits in record["metrics"].items():
         correct = record.get("test_correct", {}).get(evaluation)
         for split, n in record["images"].items():
             _check_count(splits[split]["accuracy"], n, correct if split == "test" else None)

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +24,19 @@ from smallbatch.study.notebooks import table_name
 from smallbatch.training.config import RunConfig
 
 if TYPE_CHECKING:  # Pages and workflow read records without waiting for Keras.
-    from smallbatch.training.evaluation import Evaluated
-    from smallbatch.training.loop import Fitted
+    from smallbatch.training.evaluation import EvaluationResult
+    from smallbatch.training.loop import TrainingResult
+
+# The evaluations on the way through a training, a row per step, evaluation and split.
+SNAPSHOTS = "snapshots.csv"
 
 
 def make_record(
-    config: RunConfig, fitted: "Fitted", evaluated: "Evaluated", images: dict[str, int], seconds: dict[str, float]
+    config: RunConfig,
+    fitted: "TrainingResult",
+    evaluated: "EvaluationResult",
+    images: dict[str, int],
+    seconds: dict[str, float],
 ) -> dict:
     """Return the record of a finished run.
 
@@ -81,12 +88,16 @@ def _circumstances(seconds: dict[str, float]) -> dict:
     }
 
 
-def write_record(config: RunConfig, record: dict, history: list[dict]) -> Path:
+def write_record(config: RunConfig, record: dict, history: list[dict], snapshots: Sequence[dict] = ()) -> Path:
     """Write `record.json` and `history.csv` into `<record_folder>/runs/<run>`; return that folder.
 
-    The folder is filled beside its place and then renamed, so a reader never sees half a record.
+    Evaluations on the way, if there are any, are `snapshots.csv` beside them. The folder is filled beside its place and
+    then renamed, so a reader never sees half a record.
     """
-    return _write_folder(config, record, pd.DataFrame(history))
+    tables = {table_name(config.NOTEBOOK): pd.DataFrame(history)}
+    if snapshots:
+        tables[SNAPSHOTS] = pd.DataFrame(snapshots)
+    return _write_folder(config, record, tables)
 
 
 def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> Path:
@@ -98,13 +109,13 @@ def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> 
     taken = [name for name in ("experiment", "run") if name in table]
     if taken or table.empty:
         raise ValueError(f"The table of a measurement needs rows, and no columns {taken or ['experiment', 'run']}.")
-    return _write_folder(config, record, table)
+    return _write_folder(config, record, {table_name(config.NOTEBOOK): table})
 
 
-def _write_folder(config: Parameters, record: dict, table: pd.DataFrame) -> Path:
-    text, file = table.to_csv(index=False).encode(), table_name(config.NOTEBOOK)
-    record = integrity.sealed(_for_json(record), file, text, len(table))
-    return _publish(config, {integrity.RECORD: record, file: text})
+def _write_folder(config: Parameters, record: dict, tables: dict[str, pd.DataFrame]) -> Path:
+    texts = {file: table.to_csv(index=False).encode() for file, table in tables.items()}
+    sealed = integrity.sealed(_for_json(record), texts, {file: len(table) for file, table in tables.items()})
+    return _publish(config, {integrity.RECORD: sealed, **texts})
 
 
 def _publish(config: Parameters, files: dict[str, bytes]) -> Path:
@@ -173,10 +184,10 @@ def read_record(folder: Path) -> dict | None:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in the folders of a study's runs: whole records and their tables, and why others are not used."""
+    """What lies in the folders of a study's runs: whole records and, by file, their tables; why others are not used."""
 
     records: dict[str, dict]
-    tables: dict[str, bytes]
+    tables: dict[str, dict[str, bytes]]
     damaged: dict[str, RecordError]
 
 

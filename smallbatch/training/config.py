@@ -11,9 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from smallbatch.errors import require_word
 from smallbatch.parameters import Parameters, one_of, parameter
+from smallbatch.paths import in_project
 
-DATASETS = ("digits", "clothing", "folder")
+DATASETS = ("digits", "clothing", "clothing-full", "signs", "folder")
 WIDTHS = (1.0, 0.5, 0.25, 0.125)
 DEPTHS = tuple(k / 10 for k in range(1, 11))
 # What `batch_norm_momentum = "scaled"` keeps per step at 32 images: Keras's default.
@@ -22,6 +24,11 @@ SCALED_MOMENTUM_AT_32 = 0.99
 # training comes back.
 LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
 LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS = 65_536, 10**9, 100_000
+# The rule of SimCLR's small data sets (Chen et al. 2020, appendix B.8): max(1 - 10 / steps per epoch, 0.9).
+STEPS_PER_EPOCH = "steps_per_epoch"
+Momentum = Annotated[float, Field(ge=0, le=0.99999)]
+# What starts a value of `weights` that names another run of the same study.
+FROM_RUN = "run:"
 
 
 def last_map_side(image_size: int) -> int:
@@ -46,16 +53,31 @@ class RunConfig(Parameters):
 
     NOTEBOOK: ClassVar[str] = "retrain"
     PLACES: ClassVar[frozenset[str]] = Parameters.PLACES | {"data_folder"}
+    HEADINGS: ClassVar[dict[str, str]] = Parameters.HEADINGS | {
+        "dataset": "Images",
+        "width": "Network",
+        "batch_size": "Batches, and what normalizes",
+        "epochs": "Budget and optimizer",
+        "batch_norm_momentum": "Moving averages of batch norm",
+        "dropout": "Other regularizers",
+        "early_stopping_patience": "On the way",
+        "threads": "Machine",
+    }
 
     dataset: Annotated[str, AfterValidator(_check_dataset)] = parameter(
         "digits",
-        "Images to train on: `digits`, `clothing`, `folder`, or `tfds:<name>`.",
-        allowed="digits, clothing, folder, tfds:<name>",
+        "Images to train on: `digits`; `clothing`, ten classes of clothes; `clothing-full`, 14 classes, split by the "
+        "person who took the photograph; `signs`, hand signs of ten digits; `folder`; or `tfds:<name>`.",
+        allowed="digits, clothing, clothing-full, signs, folder, tfds:<name>",
     )
     data_folder: str = parameter(
         "",
-        "Folder with images in `train|validation|test/<class>/`, for `clothing` and `folder`; "
-        "empty: `$SMALLBATCH_DATA_FOLDER`, and `clothing` is downloaded where that is empty too.",
+        "Folder of the images, for `folder`: `train|validation|test/<class>/`, or `<class>/`, which is then split by "
+        "seed. For `clothing`, `clothing-full` and `signs` a copy of the download. Empty: "
+        "`$SMALLBATCH_DATA_FOLDER`, and those three are downloaded where that is empty too.",
+    )
+    classes: list[str] = parameter(
+        [], "Use the images of these classes only, at least two; an empty list: of all.", allowed="list of names"
     )
     n_train: int | None = parameter(
         None, "Train on a stratified subset of so many images; none: on all of them.", "images", ge=2, le=MOST_IMAGES
@@ -82,7 +104,21 @@ class RunConfig(Parameters):
         "Share of the published network's 10/20/10 residual blocks that is kept.",
         allowed=", ".join(map(str, DEPTHS)),
     )
-    weights: str = parameter("none", "Initial weights: `none` (random), `imagenet`, or a weights file.")
+    weights: str = parameter(
+        "none",
+        "Initial weights: `none` (random), `imagenet`, a weights file, or `run:<run>`, the network (without its "
+        "classifier) that another run of the same record folder kept. In a study, `run:<experiment>` is the run of "
+        "that experiment with the same seed.",
+    )
+    keep_weights: bool = parameter(False, "Keep the trained network beside the records, for runs that start from it.")
+    initial_perturbation: float = parameter(
+        0.0,
+        "Relative noise (standard deviation) on the initial weights: 1e-7 changes little more than their rounding. Two "
+        "runs that differ in nothing else show how far a training repeats.",
+        ge=0,
+        le=0.1,
+    )
+    perturbation_seed: int = parameter(0, "Draws that noise.", ge=0, lt=2**31)
     trainable: str = parameter(
         "all", "What is trained: `all`, `head` (the classifier), or from the layer of this name on."
     )
@@ -119,6 +155,9 @@ class RunConfig(Parameters):
     reference_batch_size: int = parameter(
         32, "Batch size at which learning-rate scaling changes nothing.", "images", ge=1, le=LARGEST_BATCH
     )
+    learning_rate_schedule: Literal["constant", "linear", "cosine"] = parameter(
+        "constant", "After the warm-up the learning rate stays, or falls to zero at the last step."
+    )
     warmup_epochs: float = parameter(
         0.0,
         "The learning rate rises linearly from zero over so many epochs at the start.",
@@ -127,11 +166,17 @@ class RunConfig(Parameters):
         le=MOST_EPOCHS,
     )
     momentum: float = parameter(0.9, "Momentum of SGD.", ge=0, le=0.9999)
-    batch_norm_momentum: Annotated[float, Field(ge=0, le=0.99999)] | Literal["scaled"] = parameter(
+    batch_norm_momentum: Momentum | Literal["scaled"] = parameter(
         0.99,
         "Share of the moving averages that batch norm keeps at each step; `scaled`: 0.99 at batch size 32, and at "
         "others what keeps the same share after the same number of images.",
         allowed="number, ≥ 0, ≤ 0.99999, or scaled",
+    )
+    followed_batch_norm_momenta: list[Momentum | Literal["scaled", "steps_per_epoch"]] = parameter(
+        [],
+        "Further moving averages that are followed beside the model's own, which change nothing in the training; each "
+        "is an evaluation of its own. `steps_per_epoch`: max(1 - 10 / steps per epoch, 0.9), the rule of SimCLR.",
+        allowed="list of numbers, ≥ 0, < 1, scaled or steps_per_epoch",
     )
     dropout: float = parameter(
         0.0, "Share of the pooled features, after the last batch norm, that is dropped at random.", ge=0, le=0.99
@@ -156,6 +201,18 @@ class RunConfig(Parameters):
         ge=1,
         le=MOST_EPOCHS,
     )
+    early_stopping_evaluation: Literal["moving", "recalibrated"] = parameter(
+        "moving", "The evaluation of the validation images whose loss early stopping goes by."
+    )
+    snapshot_epochs: int | None = parameter(
+        None,
+        "Evaluate validation and test images in all ways every so many epochs; none: only at the end.",
+        "epochs",
+        ge=1,
+    )
+    snapshot_steps: list[Annotated[int, Field(ge=1)]] = parameter(
+        [], "Evaluate them after these steps, too.", "steps", allowed="list of whole numbers, ≥ 1"
+    )
     seed: int = parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
     threads: int = parameter(
         1, "Processor threads of the run, which do not change its results; a GPU ignores it.", "threads", ge=1, le=1024
@@ -166,6 +223,7 @@ class RunConfig(Parameters):
         _check_arm(self)
         _check_values_per_channel(self)
         _check_schedule(self)
+        _check_lists(self)
         if self.n_train is not None and self.batch_size > self.n_train:
             raise ValueError(
                 f"batch_size = {self.batch_size} is larger than the training set, n_train = {self.n_train}. "
@@ -196,16 +254,41 @@ class RunConfig(Parameters):
         factors = {"none": 1.0, "linear": ratio, "sqrt": ratio**0.5}
         return self.learning_rate * factors[self.learning_rate_scaling]
 
+    def steps_per_epoch(self, n_train: int) -> int:
+        """Return how many whole batches `n_train` images make."""
+        return n_train // self.sgd_batch_size
+
+    def n_steps(self, n_train: int) -> int:
+        """Return how many steps a training with `n_train` images takes in all."""
+        return self.steps or self.epochs * self.steps_per_epoch(n_train)
+
     def momentum_of_averages(self) -> float:
         """Return the share of the moving averages kept at each step, with `scaled` worked out."""
-        if self.batch_norm_momentum == "scaled":
+        return self._momentum(self.batch_norm_momentum)
+
+    def followed_momenta(self, n_train: int) -> dict[str, float]:
+        """Return the momenta that are followed beside the model's own, by the name of their evaluation."""
+        return {
+            f"moving_{given}": self._momentum(given, self.steps_per_epoch(n_train))
+            for given in self.followed_batch_norm_momenta
+        }
+
+    def _momentum(self, given: float | str, steps_per_epoch: int = 0) -> float:
+        if given == "scaled":
             return SCALED_MOMENTUM_AT_32 ** (self.batch_size / 32)
-        return self.batch_norm_momentum
+        if given == STEPS_PER_EPOCH:
+            return max(1 - 10 / steps_per_epoch, 0.9)
+        return given
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all parameters, but of the places only the name of one's own data."""
         own_data = Path(self.source_folder()).name if self.dataset == "folder" else ""
         return super().identity() | {"data_folder": own_data}
+
+    def weights_of(self, run: str) -> Path:
+        """Return where the weights are that a run of the same record folder kept."""
+        require_word("run", run)
+        return in_project(self.record_folder) / "weights" / f"{run}.npz"
 
     def source_folder(self) -> str:
         """Return the folder of images that was asked for: the parameter, else `$SMALLBATCH_DATA_FOLDER`."""
@@ -269,6 +352,22 @@ def _check_schedule(config: RunConfig) -> None:
             raise ValueError(
                 f"{name} = {value} is longer than the training, which has {epochs} epochs. Allowed: at most {epochs}"
             )
+
+
+def _check_lists(config: RunConfig) -> None:
+    """Refuse lists that name something twice or would be ignored."""
+    for name in ("classes", "followed_batch_norm_momenta", "snapshot_steps"):
+        values = getattr(config, name)
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name} = {values!r} names something twice. Allowed: each once")
+    if len(config.classes) == 1:
+        raise ValueError(f"classes = {config.classes!r} is a single class. Allowed: at least two, or an empty list")
+    if config.followed_batch_norm_momenta and config.normalization not in ("batch", "ghost"):
+        raise ValueError(
+            f"followed_batch_norm_momenta = {config.followed_batch_norm_momenta!r} with normalization = "
+            f"{config.normalization!r}, which has no moving averages to follow. Allowed: an empty list, or "
+            "normalization batch or ghost"
+        )
 
 
 def _check_values_per_channel(config: RunConfig) -> None:

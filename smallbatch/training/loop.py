@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -13,7 +13,8 @@ from smallbatch.batchnorm import recalibration
 from smallbatch.batchnorm.inference import scores
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data import Data, augmentation
-from smallbatch.training.optimizer import SGD
+from smallbatch.training.optimizer import SGD, learning_rate
+from smallbatch.training.snapshots import Snapshots
 from smallbatch.training.steps import Epoch, TrainingProgram, place
 
 # Augmented images that wait in memory to be trained on.
@@ -71,12 +72,17 @@ def training_labels(data: Data, config: RunConfig) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What training came to: the history, a row per epoch; whether it diverged; the epoch whose weights were kept."""
+class TrainingResult:
+    """What a training left: the history, a row per epoch; whether it diverged; the epoch whose weights were kept.
+
+    `snapshots` are the evaluations on the way: rows of `epoch` (with a fraction inside an epoch), `steps`,
+    `evaluation`, `split`, `loss` (nats) and `accuracy`.
+    """
 
     history: list[dict]
     diverged: bool
     kept_epoch: int
+    snapshots: list[dict] = field(default_factory=list)
 
 
 def prepare(config: RunConfig) -> None:
@@ -113,14 +119,7 @@ def _prepare_tensorflow(threads: int) -> None:
 
 def compile_model(model: keras.Model, config: RunConfig, n_train: int) -> None:
     """Compile for classification by logits with SGD and momentum, for `n_train` training images."""
-    learning_rate = config.scaled_learning_rate()
-    warmup_steps = round(config.warmup_epochs * (n_train // config.sgd_batch_size))
-    if warmup_steps:
-        # Keras's linear "decay", upwards: after the last of these steps the rate stays where it is.
-        learning_rate = keras.optimizers.schedules.PolynomialDecay(
-            learning_rate / warmup_steps, warmup_steps, end_learning_rate=learning_rate
-        )
-    optimizer = SGD(learning_rate, config.momentum, weight_decay=config.weight_decay or None)
+    optimizer = SGD(learning_rate(config, n_train), config.momentum, weight_decay=config.weight_decay or None)
     if config.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["beta", "bias"])
     loss = keras.losses.SparseCategoricalCrossentropy
@@ -129,26 +128,27 @@ def compile_model(model: keras.Model, config: RunConfig, n_train: int) -> None:
     model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"])
 
 
-def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibration.Observed) -> Fitted:
+def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibration.Observed) -> TrainingResult:
     """Train within the budget; after each epoch, validate and measure the lag of the moving averages."""
     if config.normalization == "frozen":
         recalibration.freeze_statistics(model, data.train.images)
     order = Order(len(data.train), config)
-    n_steps = config.steps or config.epochs * order.n_steps
+    n_steps = config.n_steps(len(data.train))
     n_epochs = math.ceil(n_steps / order.n_steps)
+    snapshots = Snapshots(data, config, observed, order.n_steps)
     train_epoch = _epoch_program(model, data, config)
     sample = data.train.images[np.random.default_rng(0).permutation(len(data.train))[:LAG_IMAGES]]
     early_stopping = _early_stopping(model, config)
     history, steps, diverged, start = [], 0, False, time.perf_counter()
     for number in range(n_epochs):
-        epoch = train_epoch(order.epoch(number), n_steps - steps)
+        epoch = _train_in_parts(train_epoch, order.epoch(number), n_steps - steps, steps, snapshots)
         losses, correct = scores(observed.inference, data.validation.images, data.validation.labels)
         steps += epoch.steps
         row = {
             "epoch": number + 1,
             "steps": steps,
             "images": steps * config.sgd_batch_size,
-            "seconds": round(time.perf_counter() - start, 3),
+            "seconds": round(time.perf_counter() - start - snapshots.seconds, 3),
             "train_loss": epoch.loss,
             "train_accuracy": epoch.accuracy,
             "validation_loss": losses.mean(),
@@ -158,35 +158,68 @@ def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibrati
         _report(row, n_epochs, config)
         # Weights that overflowed in the last step show in the validation loss only.
         diverged = not epoch.loss < EXPLODED_LOSS or not math.isfinite(losses.mean())
-        early_stopping.on_epoch_end(number, {"val_loss": losses.mean()})
+        early_stopping.on_epoch_end(number, {"val_loss": _monitored(losses.mean(), data, config, observed)})
         if diverged or model.stop_training:
             break
+        snapshots.take_after_epoch(number + 1, steps)
     early_stopping.on_train_end()
     kept = getattr(early_stopping, "best_epoch", number) + 1
-    return Fitted(history, diverged, kept)
+    return TrainingResult(history, diverged, kept, snapshots.rows)
+
+
+def _train_in_parts(
+    train: Callable[[np.ndarray, int], Epoch], indices: np.ndarray, most: int, steps_before: int, snapshots: Snapshots
+) -> Epoch:
+    """Train for an epoch, at most so many steps, stopping on the way for the snapshots that are due inside it."""
+    parts, done, n_steps = [], 0, min(most, len(indices))
+    stops = [step - steps_before for step in snapshots.inside(steps_before, steps_before + n_steps)]
+    for stop in [*stops, n_steps]:
+        # The table keeps its shape, for which the program was compiled; what comes next is moved to its top.
+        parts.append(train(np.roll(indices, -done, axis=0), stop - done))
+        done += parts[-1].steps
+        if done < stop:
+            break
+        if stop in stops:
+            snapshots.take(steps_before + stop)
+    return _joined(parts)
+
+
+def _joined(parts: list[Epoch]) -> Epoch:
+    """Return the parts of an epoch as one."""
+    if len(parts) == 1:
+        return parts[0]
+    weights = [part.steps for part in parts]
+    loss, accuracy = (np.average([part[k] for part in parts], weights=weights) for k in (0, 1))
+    return Epoch(float(loss), float(accuracy), sum(weights))
+
+
+def _monitored(moving_loss: float, data: Data, config: RunConfig, observed: recalibration.Observed) -> float:
+    """Return the validation loss that early stopping goes by, nats."""
+    if config.early_stopping_patience is None or config.early_stopping_evaluation == "moving" or not observed.layers:
+        return moving_loss
+    with recalibration.recalibrated(observed, data.train.images):
+        return scores(observed.inference, data.validation.images, data.validation.labels)[0].mean()
 
 
 def _epoch_program(model: keras.Model, data: Data, config: RunConfig) -> Callable[[np.ndarray, int], Epoch]:
-    """Return a function that trains on the batches of an epoch, at most so many steps."""
+    """Return a function that trains on the first so many batches of a table of indices."""
     program = TrainingProgram(model, EXPLODED_LOSS)
     images, labels = data.train.images, training_labels(data, config)
     if config.augmentation == "none":
         placed = place(images), place(labels)
-        return lambda indices, most: program(*placed, indices, min(most, len(indices)), config.sgd_batch_size)
+        return lambda indices, n_steps: program(*placed, indices, n_steps, config.sgd_batch_size)
     augment = augmentation.make(config.augmentation, config.seed)
 
-    def augmented_epoch(indices: np.ndarray, most: int) -> Epoch:
-        parts = []
-        for some in np.array_split(indices[:most], math.ceil(indices[:most].size / AUGMENTED_AT_ONCE)):
+    def augmented_epoch(indices: np.ndarray, n_steps: int) -> Epoch:
+        parts, indices = [], indices[:n_steps]
+        for some in np.array_split(indices, math.ceil(indices.size / AUGMENTED_AT_ONCE)):
             batches = [augment(images[batch].astype(np.float32), labels[batch]) for batch in some]
             stacked = (place(np.concatenate(part)) for part in zip(*batches, strict=True))
             rows = np.arange(some.size).reshape(some.shape)
             parts.append(program(*stacked, rows, len(rows), config.sgd_batch_size))
             if parts[-1].steps < len(rows):
                 break
-        weights = [part.steps for part in parts]
-        loss, accuracy = (np.average([part[k] for part in parts], weights=weights) for k in (0, 1))
-        return Epoch(float(loss), float(accuracy), sum(weights))
+        return _joined(parts)
 
     return augmented_epoch
 

@@ -6,17 +6,20 @@ residual blocks out. With both at 1.0 the clone is exactly the published network
 
 import contextlib
 import difflib
+import os
 import re
 import warnings
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras.src.backend.common import global_state  # there is no public way to leave variables without values
 
 from smallbatch.batchnorm.layers import layer as normalizing_layer
 from smallbatch.errors import ParameterError
-from smallbatch.training.config import RunConfig
+from smallbatch.training.config import FROM_RUN, RunConfig
 
 # Keras's list of variables that are still to get their first values.
 WAITING = "uninitialized_variables"
@@ -38,15 +41,30 @@ def without_values() -> Iterator[None]:
     global_state.set_global_attribute(WAITING, waiting)
 
 
-def build(config: RunConfig, n_classes: int) -> keras.Model:
+def build(config: RunConfig, n_classes: int, n_train: int | None = None) -> keras.Model:
     """Return the network with its classifier: images (n, side, side, 3) with values 0-255 to logits (n, n_classes).
 
-    Raises `ParameterError` where `weights` or `trainable` do not fit.
+    With `n_train`, the number of training images, batch norm follows the further moving averages asked for. Raises
+    `ParameterError` where `weights` or `trainable` do not fit.
     """
-    model = _classifier(config, n_classes)
+    model = _classifier(config, n_classes, n_train)
     _load_weights(model, config, n_classes)
+    if config.initial_perturbation:
+        _perturb(model, config)
     _choose_trainable(_network(model), config.trainable)
     return model
+
+
+def keep_weights(model: keras.Model, path: Path) -> None:
+    """Write the values of the network without its classifier to a file of NumPy's, whole or not at all.
+
+    Followed moving averages are left out, so that the file fits a network of any condition with batch norm.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, *[keras.ops.convert_to_numpy(variable) for variable in _kept_variables(model)])
+    partial.replace(path)
 
 
 def inception_resnet_v2(
@@ -57,6 +75,7 @@ def inception_resnet_v2(
     normalization: str = "batch",
     ghost_batch_size: int | None = None,
     dropout_between_batch_norms: float = 0.0,
+    followed_momenta: Sequence[float] = (),
 ) -> keras.Model:
     """Return the network up to its pooled features: (n, side, side, 3) to (n, 1536 * width)."""
     with without_values():
@@ -66,7 +85,7 @@ def inception_resnet_v2(
         parameters = layer.get_config()
         if isinstance(layer, keras.layers.BatchNormalization):
             parameters["momentum"] = batch_norm_momentum
-            return normalizing_layer(normalization, parameters, ghost_batch_size, width)
+            return normalizing_layer(normalization, parameters, ghost_batch_size, width, followed_momenta)
         if isinstance(layer, keras.layers.Conv2D):
             parameters["filters"] = int(parameters["filters"] * width)
         return type(layer).from_config(parameters)
@@ -88,7 +107,7 @@ def inception_resnet_v2(
     return keras.models.clone_model(published, clone_function=clone, call_function=call)
 
 
-def _classifier(config: RunConfig, n_classes: int) -> keras.Model:
+def _classifier(config: RunConfig, n_classes: int, n_train: int | None) -> keras.Model:
     network = inception_resnet_v2(
         config.image_size,
         config.width,
@@ -97,6 +116,7 @@ def _classifier(config: RunConfig, n_classes: int) -> keras.Model:
         config.normalization,
         config.ghost_batch_size,
         config.dropout_between_batch_norms,
+        [] if n_train is None else list(config.followed_momenta(n_train).values()),
     )
     images = keras.Input((config.image_size, config.image_size, 3), name="images")
     # The published preprocessing: values from -1 to 1.
@@ -157,7 +177,10 @@ def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None
     if weights == "none":
         return
     if weights == "imagenet":
-        _network(model).set_weights(_imagenet(config.image_size).get_weights())
+        _set_network(model, _imagenet(config.image_size).get_weights(), config)
+        return
+    if weights.startswith(FROM_RUN):
+        _set_network(model, _read_kept(config), config)
         return
     if not weights.endswith(WEIGHTS) or not Path(weights).is_file():
         reason = "there is no such file" if weights.endswith(WEIGHTS) else "that is no file of weights"
@@ -171,12 +194,53 @@ def _load_weights(model: keras.Model, config: RunConfig, n_classes: int) -> None
         # without dropout only fit its like. The variables are the same, though, and in the same order.
         plain = config.model_copy(
             update={"normalization": "batch", "ghost_batch_size": None, "dropout": 0.0}
-            | {"dropout_between_batch_norms": 0.0}
+            | {"dropout_between_batch_norms": 0.0, "initial_perturbation": 0.0}
+            | {"followed_batch_norm_momenta": []}
         )
         if plain == config or config.normalization == "group":
             reason = " ".join(str(error).split())
             raise ParameterError(f"weights = {weights!r} does not fit this network: {reason}") from None
-        model.set_weights(build(plain, n_classes).get_weights())
+        values = iter(build(plain, n_classes).get_weights())
+        for variable in model.weights:
+            if not variable.name.startswith("followed_"):
+                variable.assign(next(values))
+
+
+def _kept_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return the network's variables without the followed averages, which are none of its function."""
+    return [variable for variable in _network(model).weights if not variable.name.startswith("followed_")]
+
+
+def _set_network(model: keras.Model, values: list[np.ndarray], config: RunConfig) -> None:
+    variables = _kept_variables(model)
+    if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
+        raise ParameterError(
+            f"weights = {config.weights!r} does not fit this network of {len(variables)} variables with width = "
+            f"{config.width} and depth = {config.depth}. Allowed: weights of a network with the same width, depth "
+            "and batch norm"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _read_kept(config: RunConfig) -> list[np.ndarray]:
+    path = config.weights_of(config.weights.removeprefix(FROM_RUN))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in file.files]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ParameterError(
+            f"weights = {config.weights!r}: the weights of that run cannot be read ({error}). Allowed: a run of the "
+            "same record folder with keep_weights = True; train it first"
+        ) from None
+
+
+def _perturb(model: keras.Model, config: RunConfig) -> None:
+    """Multiply each initial weight by 1 + noise; in double precision, then rounded."""
+    generator = np.random.default_rng([config.perturbation_seed, 5])
+    for variable in model.trainable_variables:
+        value = keras.ops.convert_to_numpy(variable).astype(np.float64)
+        variable.assign(value * (1 + config.initial_perturbation * generator.standard_normal(value.shape)))
 
 
 def _read_file(model: keras.Model, path: str) -> None:

@@ -21,6 +21,7 @@ def test_every_notebook_shows_its_parameters_with_their_defaults_in_its_first_co
     cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
     first = next(cell for cell in cells if cell.cell_type == "code")
     assert first.metadata.tags == ["parameters"]
+    assert first.source == kind.notebook_cell()
     names = {}
     exec(first.source, names)
     names.pop("__builtins__")

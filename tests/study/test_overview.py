@@ -53,7 +53,7 @@ def record_of(run, config, processor="a processor", instructions=None):
 def write(folder, record, table):
     folder.mkdir(parents=True)
     text = b"epoch\n1\n"
-    (folder / "record.json").write_bytes(integrity.sealed(record, table, text, rows=1))
+    (folder / "record.json").write_bytes(integrity.sealed(record, {table: text}, {table: 1}))
     (folder / table).write_bytes(text)
 
 

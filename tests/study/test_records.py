@@ -8,8 +8,8 @@ import pytest
 
 from smallbatch.study import records, tables
 from smallbatch.training.config import RunConfig
-from smallbatch.training.evaluation import Evaluated
-from smallbatch.training.loop import Fitted
+from smallbatch.training.evaluation import EvaluationResult
+from smallbatch.training.loop import TrainingResult
 
 HISTORY = [
     {"epoch": 1, "steps": 5, "images": 20, "seconds": 1.0, "train_loss": 2.0, "train_accuracy": 0.1,
@@ -26,9 +26,9 @@ def metrics(test_accuracy=0.75, loss=0.5):
 def write(folder, test_accuracy=0.75, diverged=False, loss=0.5, **parameters):
     config = RunConfig.create(record_folder=str(folder), **parameters)
     images = {"train": 20, "validation": 4, "test": 4}
-    fitted = Fitted(HISTORY, diverged, kept_epoch=2)
+    fitted = TrainingResult(HISTORY, diverged, kept_epoch=2)
     correct = {"moving": np.array([True, False, True, True])}
-    evaluated = Evaluated(metrics(test_accuracy, loss), correct, {"moving": 0.5})
+    evaluated = EvaluationResult(metrics(test_accuracy, loss), correct, {"moving": 0.5})
     record = records.make_record(config, fitted, evaluated, images, {"training": 2.0})
     return config, records.write_record(config, record, HISTORY)
 

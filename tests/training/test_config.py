@@ -22,7 +22,7 @@ from smallbatch.training.config import RunConfig, last_map_side
         ({"width": 0.3}, ["width = 0.3", "0.125"]),
         ({"depth": 0.25}, ["depth = 0.25", "0.2, 0.3"]),
         ({"image_size": 60}, ["image_size = 60", "≥ 75"]),
-        ({"dataset": "cifar"}, ["dataset = 'cifar'", "digits, clothing, folder"]),
+        ({"dataset": "cifar"}, ["dataset = 'cifar'", "digits, clothing, clothing-full, signs, folder"]),
         ({"n_train": 16}, ["batch_size = 32", "n_train = 16"]),
         ({"momentum": 1.0}, ["momentum = 1.0", "≤ 0.9999"]),
         ({"weights": "imagenet"}, ["weights = 'imagenet'", "width = 1.0"]),

@@ -193,3 +193,59 @@ def test_what_is_trained():
     assert len(whole.trainable_weights) > 60
     with pytest.raises(ParameterError, match=r"no such layer. Allowed: all, head, or a layer such as conv_7b"):
         model.build(RunConfig.create(**SMALL, trainable="conv_7c"), n_classes=3)
+
+
+SMALL = {"width": 0.125, "depth": 0.1}
+
+
+def built(n_classes=10, **parameters):
+    keras.utils.set_random_seed(parameters.get("seed", 0))
+    return model.build(RunConfig.create(**SMALL | parameters), n_classes, 100)
+
+
+def test_a_perturbation_of_the_initial_weights_is_relative_repeatable_and_drawn_by_its_own_seed():
+    plain, one, again, other = (
+        [keras.ops.convert_to_numpy(v).astype(float) for v in built(**given).trainable_variables]
+        for given in (
+            {},
+            {"initial_perturbation": 1e-3},
+            {"initial_perturbation": 1e-3},
+            {"initial_perturbation": 1e-3, "perturbation_seed": 1},
+        )
+    )
+    kernels = [k for k, value in enumerate(plain) if value.ndim == 4 and value.size > 1000]
+    for k in kernels:
+        relative = one[k] / plain[k] - 1
+        assert relative.std() == pytest.approx(1e-3, rel=0.1) and abs(relative.mean()) < 2e-4
+        assert (one[k] == again[k]).all() and (one[k] != other[k]).any()
+
+
+def test_a_run_starts_from_the_network_that_another_kept_and_has_a_classifier_of_its_own(tmp_path):
+    first = built(n_classes=4, seed=1, followed_batch_norm_momenta=[0.9])
+    for variable in first.weights:
+        variable.assign(np.random.default_rng(0).uniform(0.5, 1, variable.shape))
+    config = RunConfig.create(record_folder=str(tmp_path), weights="run:before", **SMALL)
+    model.keep_weights(first, config.weights_of("before"))
+    for parameters in ({}, {"normalization": "frozen"}, {"followed_batch_norm_momenta": [0.5]}):
+        second = built(record_folder=str(tmp_path), weights="run:before", **parameters)
+        pairs = zip(model._kept_variables(first), model._kept_variables(second), strict=True)
+        assert all((keras.ops.convert_to_numpy(a) == keras.ops.convert_to_numpy(b)).all() for a, b in pairs)
+        assert second.output_shape == (None, 10)
+
+
+@pytest.mark.parametrize(
+    ("weights", "other", "message"),
+    [
+        ("run:missing", {}, "train it first"),
+        ("run:kept", {"width": 0.25}, "same width, depth"),
+        ("run:broken", {}, "cannot be read"),
+    ],
+)
+def test_weights_of_a_run_that_are_missing_broken_or_do_not_fit_are_refused(tmp_path, weights, other, message):
+    config = RunConfig.create(record_folder=str(tmp_path), **SMALL)
+    if weights == "run:kept":
+        model.keep_weights(built(), config.weights_of("kept"))
+    (tmp_path / "weights").mkdir(exist_ok=True)
+    (tmp_path / "weights" / "broken.npz").write_bytes(b"PK broken")
+    with pytest.raises(ParameterError, match=message):
+        built(record_folder=str(tmp_path), weights=weights, **other)

@@ -11,6 +11,7 @@ import pytest
 
 from smallbatch.errors import UserError
 from smallbatch.study.file import load_study, parse_study
+from smallbatch.training.data.archive import Archive
 from tests.conftest import ROOT, TINY
 from workflow import bundle
 
@@ -78,9 +79,9 @@ def unpacked(archive, folder):
 
 
 def test_photographs_travel_only_where_the_study_uses_them(tmp_path, monkeypatch, image_tree):
-    monkeypatch.setattr(bundle.clothing, "folder_of", lambda config: image_tree)
+    monkeypatch.setattr(Archive, "folder_of", lambda archive, config: image_tree)
     names = ["train/dark/0.jpg", "test/bright/1.jpg"]
-    monkeypatch.setattr(bundle.clothing, "manifest", lambda: dict.fromkeys(names))
+    monkeypatch.setattr(Archive, "manifest", lambda archive: dict.fromkeys(names))
     there = {}
     for study in (load_study("paper"), parse_study("tiny", TINY)):
         archive = bundle.bundle(study, "jax", gpu=False, wheels=False, target=tmp_path / f"{study.name}.tar")
@@ -91,7 +92,7 @@ def test_photographs_travel_only_where_the_study_uses_them(tmp_path, monkeypatch
         assert (folder / "packages.txt").read_text().split() == bundle.requirements("jax", gpu=False)
         assert not list(folder.rglob("*.pyc"))
         assert subprocess.run(["bash", "-n", folder / "run.sh"], check=False).returncode == 0
-    assert there == {"paper": sorted(names), "tiny": []}
+    assert there == {"paper": sorted(f"clothing/{name}" for name in names), "tiny": []}
 
 
 @pytest.mark.slow

@@ -1,12 +1,15 @@
 """Images by name: `load(config)` returns the three splits of any data set; nothing here knows the model."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from smallbatch.errors import DataError, ParameterError
 from smallbatch.training.config import RunConfig
-from smallbatch.training.data import clothing, digits, folder, tfds
+from smallbatch.training.data import clothing, clothing_full, digits, folder, signs, tfds
+from smallbatch.training.data.archive import Archive
 from smallbatch.training.data.sampling import add_label_noise, stratified_subset
 from smallbatch.training.data.split import Split
 
@@ -32,6 +35,9 @@ def load(config: RunConfig) -> Data:
     """Return the images that the parameters ask for; raise `UserError` where they cannot be had."""
     splits, class_names = _source(config).load(config)
     data = Data(*splits, class_names)
+    if config.classes:
+        _check_classes(config, class_names)
+        data = _of_classes(data, config.classes)
     if config.n_test_from_train:
         _check_moved(config, len(data.train), len(class_names))
         data = _with_larger_test(data, config.n_test_from_train)
@@ -48,16 +54,39 @@ def load(config: RunConfig) -> Data:
 
 def check(config: RunConfig) -> None:
     """Raise `UserError` where `load` would, as far as that shows without reading the images (used by studies)."""
-    count = _source(config).count_train(config)
-    if count is None:
+    labels = _source(config).train_labels(config)
+    if labels is None:
         return
-    n_images, n_classes = count
+    if config.classes:
+        _check_classes(config, sorted(set(labels)))
+        labels = [label for label in labels if label in config.classes]
+    n_images, n_classes = len(labels), len(set(labels))
     if config.n_test_from_train:
         _check_moved(config, n_images, n_classes)
         n_images -= config.n_test_from_train
     if config.n_train is not None:
         _check_subset(config, n_images, n_classes)
     _check_batch(config, config.n_train or n_images)
+
+
+def _of_classes(data: Data, names: list[str]) -> Data:
+    """Return the images of some classes, whose labels 0, 1, ... follow the order of their names."""
+    new_label = {data.class_names.index(name): label for label, name in enumerate(names)}
+
+    def chosen(split: Split) -> Split:
+        kept = split.take(np.flatnonzero(np.isin(split.labels, list(new_label))))
+        return Split(kept.images, np.array([new_label[label] for label in kept.labels], np.int64))
+
+    return Data(*(chosen(split) for split in data.splits().values()), list(names))
+
+
+def _check_classes(config: RunConfig, class_names: list[str]) -> None:
+    unknown = [name for name in config.classes if name not in class_names]
+    if unknown:
+        raise ParameterError(
+            f"classes = {config.classes!r}: dataset = {config.dataset!r} has no class {unknown[0]!r}. "
+            f"Allowed: {', '.join(class_names)}"
+        )
 
 
 def _with_larger_test(data: Data, n: int) -> Data:
@@ -102,8 +131,24 @@ def _check_batch(config: RunConfig, n_train: int) -> None:
         )
 
 
+def archives(configs: Iterable[RunConfig]) -> dict[Archive, Path]:
+    """Return the downloaded data sets that some of these runs train on, and the folder of each, fetched if need be."""
+    sources = {config.dataset: (_source(config), config) for config in configs}
+    return {
+        source.ARCHIVE: source.ARCHIVE.folder_of(config)
+        for source, config in sources.values()
+        if hasattr(source, "ARCHIVE")
+    }
+
+
 def _source(config: RunConfig):
-    sources = {"digits": digits, "clothing": clothing, "folder": folder}
+    sources = {
+        "digits": digits,
+        "clothing": clothing,
+        "clothing-full": clothing_full,
+        "signs": signs,
+        "folder": folder,
+    }
     return sources.get(config.dataset, tfds)
 
 

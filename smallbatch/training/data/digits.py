@@ -5,11 +5,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from smallbatch.training.config import RunConfig
-from smallbatch.training.data.sampling import stratified_split
+from smallbatch.training.data.sampling import TEST_SHARE, VALIDATION_SHARE, stratified_split
 from smallbatch.training.data.split import Split
-
-VALIDATION_SHARE, TEST_SHARE = 0.15, 0.25
-N_IMAGES, N_CLASSES = 1797, 10
 
 
 def load(config: RunConfig) -> tuple[list[Split], list[str]]:
@@ -21,9 +18,10 @@ def load(config: RunConfig) -> tuple[list[Split], list[str]]:
     return [Split(images[part], labels[part]) for part in parts], [str(name) for name in digits.target_names]
 
 
-def count_train(config: RunConfig) -> tuple[int, int]:
-    """Return the numbers of training images and classes."""
-    return N_IMAGES - round(VALIDATION_SHARE * N_IMAGES) - round(TEST_SHARE * N_IMAGES), N_CLASSES
+def train_labels(config: RunConfig) -> list[str]:
+    """Return the class of each training image."""
+    labels = load_digits().target
+    return [str(k) for k in labels[stratified_split(labels, (VALIDATION_SHARE, TEST_SHARE), config.seed)[0]]]
 
 
 def _enlarge(image: np.ndarray, side: int) -> np.ndarray:

@@ -13,9 +13,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from smallbatch.errors import DataError
 from smallbatch.paths import cache_folder, in_project
 from smallbatch.training.config import RunConfig
+from smallbatch.training.data.sampling import TEST_SHARE, VALIDATION_SHARE, stratified_split
 from smallbatch.training.data.split import Split
 
 SPLITS = ("train", "validation", "test")
+# The name of all images of a folder without these.
+UNSPLIT = "all"
+# So that validation and test have at least one of each class, with some to spare.
+FEWEST_OF_A_CLASS = 10
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
 # What a file is, is told by its first bytes and not by its name. Nothing else is opened: Pillow would run another
 # program for some kinds.
@@ -35,22 +40,74 @@ class Tree:
 
 
 def load(config: RunConfig) -> tuple[list[Split], list[str]]:
-    """Return train, validation and test of the folder that the parameters name, and the class names."""
-    tree = list_images(chosen_folder(config))
+    """Return train, validation and test of the folder that the parameters name, and the class names.
+
+    A folder of class folders without the three splits is split by seed, with the classes in proportion.
+    """
+    root = chosen_folder(config)
+    if not is_split(root):
+        return load_unsplit(root, config)
+    tree = list_images(root)
     return read_images(tree, config.image_size), tree.class_names
 
 
-def count_train(config: RunConfig) -> tuple[int, int]:
-    """Return the numbers of training images and classes."""
-    tree = list_images(chosen_folder(config))
-    return len(tree.files["train"]), len(tree.class_names)
+def train_labels(config: RunConfig) -> list[str]:
+    """Return the class of each training image."""
+    root = chosen_folder(config)
+    if not is_split(root):
+        tree = list_unsplit(root)
+        return train_part([tree.class_names[k] for k in tree.labels[UNSPLIT]], config.seed)
+    tree = list_images(root)
+    return [tree.class_names[k] for k in tree.labels["train"]]
+
+
+def is_split(root: Path) -> bool:
+    """Return whether a folder has a folder for any of the three splits."""
+    return any((root / split).is_dir() for split in SPLITS)
+
+
+def load_unsplit(root: Path, config: RunConfig) -> tuple[list[Split], list[str]]:
+    """Return train, validation and test of a folder of class folders, split by seed, and the class names."""
+    tree = list_unsplit(root)
+    (whole,) = read_images(tree, config.image_size)
+    return [whole.take(part) for part in _parts(whole.labels, root, config.seed)], tree.class_names
+
+
+def list_unsplit(root: Path) -> Tree:
+    """Return the images in the class folders of a folder; raise `DataError` where there are fewer than two."""
+    names = _class_names(root)
+    if len(names) < 2:
+        raise DataError(
+            f"data_folder = {str(root)!r} holds the class folders {names}. Needed: {', '.join(SPLITS)} with a folder "
+            "for each class in each of them, or at least two class folders"
+        )
+    files, labels = _labelled_files(root, names)
+    return Tree(root, names, {UNSPLIT: files}, {UNSPLIT: labels})
+
+
+def train_part(classes: list[str], seed: int) -> list[str]:
+    """Return the classes of the training images, given those of all images of a folder without splits."""
+    classes = np.asarray(classes)
+    labels = np.unique(classes, return_inverse=True)[1]
+    return list(classes[_parts(labels, Path(), seed)[0]])
+
+
+def _parts(labels: np.ndarray, root: Path, seed: int) -> list[np.ndarray]:
+    """Return the indices of train, validation and test; raise `DataError` unless each class can be in all of them."""
+    fewest = np.bincount(labels).min()
+    if fewest < FEWEST_OF_A_CLASS:
+        raise DataError(
+            f"data_folder = {str(root)!r} is to be split by seed, and its smallest class has {fewest} images. Needed: "
+            f"at least {FEWEST_OF_A_CLASS}, or folders {', '.join(SPLITS)}"
+        )
+    return stratified_split(labels, (VALIDATION_SHARE, TEST_SHARE), seed)
 
 
 def chosen_folder(config: RunConfig) -> Path:
     """Return the folder asked for; raise `DataError` where none is named or it is not there."""
     if not config.source_folder():
         raise DataError(
-            "data_folder is empty. Allowed: a folder with train|validation|test/<class>/* images, "
+            "data_folder is empty. Allowed: a folder with train|validation|test/<class>/* or <class>/* images, "
             "given as data_folder or in the environment variable SMALLBATCH_DATA_FOLDER"
         )
     folder = in_project(config.source_folder())
@@ -65,22 +122,32 @@ def list_images(root: Path) -> Tree:
     for split in SPLITS:
         if not (root / split).is_dir():
             raise DataError(f"data_folder = {str(root)!r} holds no folder {split!r}. Needed: {', '.join(SPLITS)}")
-        classes = [f.name for f in _listed(root / split) if f.is_dir()]
+        classes = _class_names(root / split)
         names = names or classes
         if len(classes) < 2 or classes != names:
             raise DataError(
                 f"{root / split} holds the classes {classes}. Needed: at least two, the same in every split "
                 f"(train has {names})"
             )
-        per_class = [_class_files(root / split / name) for name in classes]
-        files[split] = [file for some in per_class for file in some]
-        labels[split] = np.repeat(np.arange(len(classes)), [len(some) for some in per_class])
+        files[split], labels[split] = _labelled_files(root / split, classes)
     return Tree(root, names, files, labels)
 
 
 def read_images(tree: Tree, side: int) -> list[Split]:
-    """Return the three splits, decoded; from the cache where the same files were decoded at this size before."""
-    return [Split(_cached(tree, split, side), tree.labels[split]) for split in SPLITS]
+    """Return the splits, decoded; from the cache where the same files were decoded at this size before."""
+    return [
+        Split(_cached(tree, split, side), tree.labels[split]) for split in (*SPLITS, UNSPLIT) if split in tree.files
+    ]
+
+
+def _class_names(folder: Path) -> list[str]:
+    return [f.name for f in _listed(folder) if f.is_dir()]
+
+
+def _labelled_files(folder: Path, class_names: list[str]) -> tuple[list[Path], np.ndarray]:
+    per_class = [_class_files(folder / name) for name in class_names]
+    labels = np.repeat(np.arange(len(class_names)), [len(some) for some in per_class])
+    return [file for some in per_class for file in some], labels
 
 
 def _listed(folder: Path) -> list[Path]:

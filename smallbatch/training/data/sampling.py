@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+# Shares of the images of a data set that brings no split of its own.
+VALIDATION_SHARE, TEST_SHARE = 0.15, 0.25
+
 
 def stratified_subset(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
     """Return the sorted indices of `n` images with the classes in proportion and none missing."""

@@ -5,8 +5,7 @@ from PIL import Image, ImageOps
 
 from smallbatch.errors import DataError
 from smallbatch.training.config import RunConfig
-from smallbatch.training.data.digits import TEST_SHARE, VALIDATION_SHARE
-from smallbatch.training.data.sampling import stratified_split
+from smallbatch.training.data.sampling import TEST_SHARE, VALIDATION_SHARE, stratified_split
 from smallbatch.training.data.split import Split
 
 
@@ -28,8 +27,8 @@ def load(config: RunConfig) -> tuple[list[Split], list[str]]:
     return splits, list(info.features["label"].names)
 
 
-def count_train(config: RunConfig) -> None:
-    """Return nothing: the sizes are known only after the download."""
+def train_labels(config: RunConfig) -> None:
+    """Return nothing: the images are known only after the download."""
 
 
 def _fetch(name: str):

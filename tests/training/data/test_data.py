@@ -2,16 +2,19 @@
 
 import hashlib
 import io
+import shutil
 import tarfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from smallbatch.errors import DataError, ParameterError
 from smallbatch.training import data
 from smallbatch.training.config import RunConfig
-from smallbatch.training.data import clothing, folder, tfds
+from smallbatch.training.data import clothing, clothing_full, folder, signs, tfds
+from smallbatch.training.data.archive import Archive
 from smallbatch.training.data.sampling import add_label_noise, stratified_split, stratified_subset
 
 
@@ -180,12 +183,12 @@ def small_clothing(image_tree, monkeypatch):
         file.relative_to(image_tree).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in image_tree.rglob("*.jpg")
     }
-    monkeypatch.setattr(clothing, "manifest", lambda: digests)
+    monkeypatch.setattr(Archive, "manifest", lambda archive: digests)
     return image_tree
 
 
 def test_the_manifest_is_that_of_the_official_split():
-    names = list(clothing.manifest())
+    names = list(clothing.ARCHIVE.manifest())
     assert [sum(n.startswith(s) for n in names) for s in folder.SPLITS] == [3068, 341, 372]
     assert len({n.split("/")[1] for n in names}) == 10
 
@@ -204,14 +207,14 @@ def test_clothing_is_downloaded_once_and_checked(small_clothing, tmp_path, monke
     archive = tmp_path / "upstream.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(small_clothing, arcname="clothing-dataset-small-1196151")
-    monkeypatch.setattr(clothing, "ADDRESS", archive.as_uri())
+    monkeypatch.setattr(Archive, "address", archive.as_uri())
     assert len(load(dataset="clothing").train) == 12
     archive.unlink()
     assert len(load(dataset="clothing").train) == 12
 
 
 def test_a_failed_or_wrong_download_leaves_nothing_and_says_what_to_do(small_clothing, tmp_path, monkeypatch):
-    monkeypatch.setattr(clothing, "ADDRESS", (tmp_path / "none.tar.gz").as_uri())
+    monkeypatch.setattr(Archive, "address", (tmp_path / "none.tar.gz").as_uri())
     with pytest.raises(DataError, match=r"cannot be downloaded .* SMALLBATCH_DATA_FOLDER"):
         load(dataset="clothing")
     wrong = tmp_path / "wrong.tar.gz"
@@ -220,10 +223,106 @@ def test_a_failed_or_wrong_download_leaves_nothing_and_says_what_to_do(small_clo
         entry = tarfile.TarInfo("top/train/dark/x.jpg")
         entry.size = 16
         tar.addfile(entry, text)
-    monkeypatch.setattr(clothing, "ADDRESS", wrong.as_uri())
+    monkeypatch.setattr(Archive, "address", wrong.as_uri())
     with pytest.raises(DataError, match="missing, added or changed"):
         load(dataset="clothing")
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_data_set_may_lie_in_a_folder_of_its_name(small_clothing, tmp_path, monkeypatch):
+    (tmp_path / "all").mkdir()
+    small_clothing.rename(tmp_path / "all" / "clothing")
+    monkeypatch.setenv("SMALLBATCH_DATA_FOLDER", str(tmp_path / "all"))
+    assert len(load(dataset="clothing").train) == 12
+
+
+@pytest.mark.parametrize(
+    ("source", "n_files", "n_classes"), [(clothing, 3068, 10), (signs, 1237, 10)], ids=["clothing", "signs"]
+)
+def test_the_training_images_are_known_before_anything_is_fetched(source, n_files, n_classes):
+    labels = source.train_labels(RunConfig.create())
+    assert len(labels) == n_files and len(set(labels)) == n_classes
+
+
+@pytest.fixture
+def full_clothing(tmp_path, monkeypatch):
+    """The full data set's code on made-up photographs: 40 contributors, three labels in use and two that are not."""
+    generator = np.random.default_rng(0)
+    root = tmp_path / "full"
+    (root / "images").mkdir(parents=True)
+    labels = ["Hat"] * 60 + ["Shirt"] * 60 + ["Dress"] * 60 + ["Not sure"] * 60 + ["Blouse"] * 5
+    rows = []
+    for number, label in enumerate(labels):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(root / "images" / f"{number:03}.jpg")
+        rows.append(f"{number:03},{generator.integers(40)},{label},False")
+    rows.append("gone,1,Hat,False")
+    (root / "images.csv").write_text("\n".join(["image,sender_id,label,kids", *rows]) + "\n")
+    names = ["images.csv", *(f"images/{number:03}.jpg" for number in range(len(labels)))]
+    digests = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in names}
+    monkeypatch.setattr(Archive, "manifest", lambda archive: digests)
+    for name, value in (("FEWEST_IMAGES", 50), ("N_TEST", 40), ("N_VALIDATION", 25)):
+        monkeypatch.setattr(clothing_full, name, value)
+    return root
+
+
+def test_the_full_clothing_data_are_split_by_contributor(full_clothing):
+    parameters = {"dataset": "clothing-full", "data_folder": str(full_clothing)}
+    found = load(**parameters)
+    assert found.class_names == ["Dress", "Hat", "Shirt"]
+    assert sum(len(split) for split in found.splits().values()) == 180
+    table = clothing_full._described(full_clothing)
+    assert (table.groupby("sender_id")["split"].nunique() == 1).all()
+    assert 40 <= len(found.test) < 50 and 20 <= len(found.validation) < 35
+    assert len(load(seed=3, **parameters).test) == len(found.test)  # the same for every seed
+    (full_clothing / "images" / "not-described.jpg").write_bytes(b"")
+    assert len(load(**parameters).train) == len(found.train)
+    (full_clothing / "images" / "000.jpg").unlink()
+    with pytest.raises(DataError, match=r"the first is images/000.jpg"):
+        load(**parameters)
+
+
+def test_a_large_contributor_is_never_held_out():
+    contributors = pd.Series([1] * 100 + list(range(2, 300)) * 5)
+    splits = clothing_full.split_by_contributor(contributors)
+    assert (splits[contributors == 1] == "train").all()
+    counts = splits.value_counts()
+    assert 650 <= counts["test"] < 660 and 240 <= counts["validation"] < 260
+
+
+def test_class_folders_without_a_split_are_split_by_seed_and_stratified(image_tree):
+    whole = image_tree / "train"
+    for name in ("bright", "dark"):
+        for k in range(6, 40):
+            shutil.copy(whole / name / "0.jpg", whole / name / f"{k}.jpg")
+    found = load(dataset="folder", data_folder=str(whole))
+    assert [len(split) for split in found.splits().values()] == [48, 12, 20]
+    for split in found.splits().values():
+        assert np.bincount(split.labels).tolist() == [len(split) // 2] * 2
+    again, other = (load(dataset="folder", data_folder=str(whole), seed=seed) for seed in (0, 1))
+    assert (again.test.images == found.test.images).all() and not (other.test.images == found.test.images).all()
+
+
+def test_a_folder_that_cannot_be_split_is_refused(image_tree):
+    with pytest.raises(DataError, match="smallest class has 6 images"):
+        load(dataset="folder", data_folder=str(image_tree / "train"))
+    with pytest.raises(DataError, match=r"class folders \[\]"):
+        load(dataset="folder", data_folder=str(image_tree / "train" / "dark"))
+
+
+def test_some_classes_only_with_labels_in_the_order_of_their_names():
+    whole, some = load(), load(classes=["7", "2"])
+    assert some.class_names == ["7", "2"]
+    for name, split in some.splits().items():
+        labels = whole.splits()[name].labels
+        assert np.bincount(split.labels).tolist() == [(labels == 7).sum(), (labels == 2).sum()]
+        np.testing.assert_array_equal(split.images, whole.splits()[name].images[np.isin(labels, [2, 7])])
+
+
+def test_classes_that_are_not_there_are_refused_before_and_while_loading():
+    config = RunConfig.create(dataset="digits", image_size=75, batch_size=2, classes=["7", "ten"])
+    for use in (data.load, data.check):
+        with pytest.raises(ParameterError, match=r"has no class 'ten'. Allowed: 0, 1, 2"):
+            use(config)
 
 
 class FakeFeatures(dict):

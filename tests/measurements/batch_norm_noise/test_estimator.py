@@ -56,6 +56,18 @@ def test_channels_that_never_vary_are_left_out_and_a_map_of_one_position_is_all_
     assert row["mean_noise"] == pytest.approx(1 / np.sqrt(2), rel=0.15)
 
 
+def test_four_batches_by_hand():
+    """As few as are allowed, so that the variance over batches is that of a sample: of 0, 1, 2, 3 it is 5/3."""
+    # Four images of one channel and two positions: their means are 0, 1, 2, 3, and so are their standard deviations.
+    images = np.array([[0, 0], [0, 2], [0, 4], [0, 6]], "float32").reshape(4, 1, 2, 1)
+    row = batch_norm_noise(observed((1, 2, 1)), images, [1]).iloc[0]
+    variance = 56 / 8 - (12 / 8) ** 2  # of all eight values
+    assert row["mean_noise"] == pytest.approx(np.sqrt(5 / 3 / variance))
+    assert row["sd_noise"] == pytest.approx(np.sqrt(5 / 3 / variance))
+    # By analysis of variance: within images 2 x (0 + 1 + 4 + 9) / 4 = 7, between them 5/3 - 7/2, below 0.
+    assert row["between_images"] == 0
+
+
 def test_layers_come_in_the_order_of_running():
     inputs = keras.Input((6, 6, 3))
     second, first = (keras.layers.BatchNormalization(name=name) for name in ("second", "first"))

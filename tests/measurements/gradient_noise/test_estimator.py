@@ -5,6 +5,7 @@ import pytest
 
 from smallbatch.errors import ParameterError
 from smallbatch.measurements.gradient_noise import estimator
+from smallbatch.measurements.gradient_noise.parameters import Config
 from tests.objectives import Quadratic, Regression
 
 
@@ -124,3 +125,32 @@ def test_an_angle_to_nothing_is_not_decided():
 def test_impossible_samples_are_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         estimator.sample_gradients(Regression(), **({"batch_size": 2, "batches": 20} | parameters))
+
+
+def test_with_stored_statistics_the_true_gradient_is_known():
+    objective = Regression()
+    signal, trace = objective.exact()
+    found = estimator.measure_with_stored_statistics(objective, Config.create(images_drawn=16_000))
+    # Exact, as an estimate from so few batches would not be.
+    assert found["gradient_norm_squared"] == pytest.approx(signal, rel=1e-6)
+    assert found["noise_scale"] == pytest.approx(trace / signal, rel=0.1)
+    assert found["loss"] == pytest.approx(objective.loss(objective.weights))
+    assert (found["batch_norm"], found["batch_size"], found["batches"]) == ("recalibrated", 8, 2000)
+
+
+def test_with_batch_statistics_every_batch_size_is_compared_with_the_last():
+    class Turning(Quadratic):
+        """The mean gradient turns with the batch size, as batch statistics have it: by so many radians."""
+
+        def gradient(self, weights, indices=None):
+            angle = {2: 0.3, 4: 0.1, 8: 0.0}[len(indices)]
+            return np.array([np.cos(angle), np.sin(angle)]) + self.spread[indices].mean(0)
+
+    objective = Turning([1, 1], [1, 0], 0.2 * np.random.default_rng(0).normal(size=(100, 2)))
+    config = Config.create(batch_sizes=[2, 4, 8], images_drawn=4000)
+    table = estimator.measure_with_batch_statistics(objective, config)
+    assert table["batch_size"].tolist() == [2, 4, 8] and set(table["batch_norm"]) == {"batch"}
+    assert table["batches"].tolist() == [2000, 1000, 500]
+    np.testing.assert_allclose(table["cosine"], [np.cos(0.3), np.cos(0.1), np.nan], atol=0.01)
+    assert (table["cosine_low"] < table["cosine"])[:2].all() and (table["cosine"] < table["cosine_high"])[:2].all()
+    np.testing.assert_allclose(table["gradient_norm_squared"], 1, rtol=0.05)
