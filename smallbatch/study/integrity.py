@@ -56,6 +56,14 @@ def checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
 
     Raises `RecordError`, one line with the file and what does not fit, unless both are whole.
     """
+    try:
+        return _checked(folder)
+    except RecordError:
+        # Another process may have put a new folder in place of this one between the reads of two of its files.
+        return _checked(folder)
+
+
+def _checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     file = RECORD
     try:
         if (content := _content(folder / file)) is None:

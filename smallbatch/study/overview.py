@@ -94,8 +94,9 @@ class Overview:
 
     def _row_without_memory(self, run: str) -> dict:
         config = self.study.runs[run]
-        return {"run": run, "experiments": " ".join(self._experiments[run]), "batch_size": getattr(config, "batch_size", None),
-                "changed": "", "seed": config.seed, "outcome": OUT_OF_MEMORY}  # fmt: skip
+        size, names = getattr(config, "batch_size", None), " ".join(self._experiments[run])
+        return {"run": run, "experiments": names, "batch_size": size, "changed": "", "seed": config.seed,
+                "outcome": OUT_OF_MEMORY}  # fmt: skip
 
     @cached_property
     def _experiments(self) -> dict[str, list[str]]:
