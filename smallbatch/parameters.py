@@ -49,7 +49,7 @@ def _check_record_folder(folder: str) -> str:
     except RuntimeError as error:  # there is no such user
         raise ValueError(str(error)) from None
     leads_out = not path.is_absolute() and os.path.normpath(path).split(os.sep)[0] == os.pardir
-    if not folder.strip() or not folder.isprintable() or leads_out:
+    if not folder.strip() or leads_out:
         raise ValueError("allowed: a folder inside the project, or an absolute path")
     return folder
 
@@ -77,6 +77,10 @@ class Parameters(BaseModel):
     def create(cls, /, **parameters) -> Self:
         """Return the checked parameters; raise `ParameterError` naming each bad one and what is allowed."""
         cls._refuse_unknown_names(parameters)
+        for name, value in parameters.items():
+            if isinstance(value, str) and not value.isprintable():
+                shown = _in_short(value)
+                raise ParameterError(f"{name} = {shown} is not allowed. Allowed: text without control characters")
         try:
             return cls(**parameters)
         except ValidationError as error:

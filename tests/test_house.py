@@ -33,7 +33,6 @@ LONGEST = 300
 LONG = {
     "smallbatch.figures": "style, axes and the figures that notebooks draw",
     "smallbatch.figures.measurements": "figures of three measurements",
-    "smallbatch.study.integrity": "one thing: what a whole record is",
     "smallbatch.training.config": "one thing: every parameter of a training, and what they rule out together",
 }
 

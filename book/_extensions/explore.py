@@ -52,8 +52,8 @@ class Explore(SphinxDirective):
             slug=slug,
             last=len(data["batch_sizes"]) - 1,
             choices="".join(f'<option value="{name}">{html.escape(words)}</option>' for name, words in METRICS.items()),
-            # "</" would end the script element that holds the data.
-            data=json.dumps(data, separators=(",", ":")).replace("</", "<\\/"),
+            # Some tags would end the script element that holds the data, others hide its end.
+            data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
             root="../" * self.env.docname.count("/"),
         )
         return [addnodes.only("", nodes.raw("", text, format="html"), expr="not singlehtml")]

@@ -95,7 +95,7 @@ def read_file(name: str) -> StudyFile:
     """Return `studies/<name>.yaml` as it stands (see `load_study`); nothing is touched unless the name is a word."""
     folder = in_project("studies")
     there = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-    allowed = there or f"none yet, {'it holds' if folder.is_dir() else 'there is'} no {folder.name}/*.yaml"
+    allowed = there or f"none yet, {'studies/ holds no .yaml file' if folder.is_dir() else 'there is no studies/'}"
     require_word("STUDY", name, f". There are: {allowed}")
     path = folder / f"{name}.yaml"
     try:

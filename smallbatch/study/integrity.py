@@ -18,12 +18,12 @@ from smallbatch.study.files import shown
 from smallbatch.study.notebooks import RETRAIN, config_class, notebook_of, table_name
 
 RECORD = "record.json"
-# The evaluations on the way through a training: a row per step, evaluation and split.
-SNAPSHOTS = "snapshots.csv"
+# What runs may leave beside their table, and an older record does not name.
+FURTHER = ("snapshots.csv",)
 VERSION = 2
 SEAL = ',\n "sha256": "'
 # What only records with a version have. One that has lost some of them is damaged, not old.
-MARKS = {"version", "table", "sha256"}
+MARKS = {"version", "tables", "sha256"}
 OUTCOMES = ("finished", "diverged")
 # A value in a record is a number unless it could not be told, for instance after divergence.
 NUMBER = (int, float, type(None))
@@ -44,22 +44,26 @@ class _Damage(Exception):
 
 
 def sealed(record: dict[str, Any], tables: dict[str, bytes], rows: dict[str, int]) -> bytes:
-    """Return what `record.json` holds: the record, its version, what the files beside it must hold, and a checksum.
-
-    The first of the `tables`, by their files, is that of the run; snapshots may follow.
-    """
-    facts = [{"file": file, "rows": rows[file], "sha256": _digest(table)} for file, table in tables.items()]
-    told = dict(zip(("table", "snapshots"), facts, strict=False))
-    text = json.dumps({"version": VERSION, **record, **told}, indent=1, allow_nan=False)
+    """Return what `record.json` holds: the record, its version, what the tables beside it must hold, and a checksum."""
+    facts = {file: {"rows": rows[file], "sha256": _digest(table)} for file, table in tables.items()}
+    text = json.dumps({"version": VERSION, **record, "tables": facts}, indent=1, allow_nan=False)
     body = text.removesuffix("\n}")
     return f'{body}{SEAL}{_digest(body.encode())}"\n}}\n'.encode()
 
 
-def checked(folder: Path) -> tuple[dict[str, Any], bytes] | None:
-    """Return the record in a run's folder and the table beside it; None where one of the two is not there.
+def checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    """Return the record in a run's folder and, by file, the tables beside it; None where record or table is not there.
 
     Raises `RecordError`, one line with the file and what does not fit, unless both are whole.
     """
+    try:
+        return _checked(folder)
+    except RecordError:
+        # Another process may have put a new folder in place of this one between the reads of two of its files.
+        return _checked(folder)
+
+
+def _checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     file = RECORD
     try:
         if (content := _content(folder / file)) is None:
@@ -73,49 +77,29 @@ def checked(folder: Path) -> tuple[dict[str, Any], bytes] | None:
         file = table_name(notebook_of(record))
         if (table := _content(folder / file)) is None:
             return None
-        if not is_old:
-            _check_sealed_table(record["table"], file, table)
-        elif not _is_listed(folder, file, table):
-            _check_old_table(record, table)
-            file = RECORD
+        tables = {file: table}
+        for file in FURTHER if is_old else record["tables"].keys() - tables.keys():
+            if (table := _content(folder / file)) is not None:
+                tables[file] = table
+            elif not is_old:
+                raise _Damage("it is not there")
+        for file, table in tables.items():
+            if not is_old:
+                _check_sealed_table(record["tables"].get(file), table)
+            elif not _is_listed(folder, file, table):
+                _check_old_table(record, file, table)
+        file = RECORD
+        if is_old and notebook_of(record) == RETRAIN:
             _check_counts(record)
     except _Damage as damage:
         raise RecordError(f"{shown(folder / file)} is damaged: {damage}") from None
-    return record, table
-
-
-def checked_snapshots(folder: Path, record: dict[str, Any]) -> bytes | None:
-    """Return the snapshots of a run whose record is whole; None where it took none.
-
-    Raises `RecordError` where they are missing or not what the run wrote.
-    """
-    parameters = record["parameters"]
-    if not (parameters.get("snapshot_epochs") or parameters.get("snapshot_steps")):
-        return None
-    try:
-        table = _content(folder / SNAPSHOTS)
-        if table is None:
-            # A training that ends before the first one is due leaves none.
-            _require("snapshots" not in record and not _is_old_with_snapshots(record), "it is missing")
-        elif "snapshots" in record:
-            _check_sealed_table(record["snapshots"], SNAPSHOTS, table)
-        elif not _is_listed(folder, SNAPSHOTS, table):
-            _rows(table)
-    except _Damage as damage:
-        raise RecordError(f"{shown(folder / SNAPSHOTS)} is damaged: {damage}") from None
-    return table
-
-
-def _is_old_with_snapshots(record: dict[str, Any]) -> bool:
-    """Return whether a record without checksums must have snapshots beside it."""
-    every = record["parameters"].get("snapshot_epochs")
-    return "version" not in record and bool(every) and record["epochs"] >= every
+    return record, tables
 
 
 def _content(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _Damage(f"it cannot be read ({error.strerror})") from None
@@ -158,7 +142,7 @@ def _is_old(record: dict[str, Any], content: bytes) -> bool:
     marks = MARKS & record.keys()
     if not marks:
         return True
-    _need(record, {"version": int, "table": dict, "sha256": str})
+    _need(record, {"version": int, "tables": dict, "sha256": str})
     if record["version"] > VERSION:
         raise _Damage(f"it has version {record['version']}, and this program reads up to {VERSION}; use a newer one")
     body, _, end = content.rpartition(SEAL.encode())
@@ -177,6 +161,9 @@ def _check_shape(record: dict[str, Any]) -> None:
     _need(record["seconds"], dict.fromkeys(record["seconds"], NUMBER), "seconds: ")
     if not trained:
         return
+    correct = record.get("test_correct", {})
+    _need({"test_correct": correct}, {"test_correct": dict})
+    _need(correct, dict.fromkeys(correct, str), "test_correct: ")
     for name in ("used", "images"):
         _need(record[name], dict.fromkeys(record[name], NUMBER if name == "used" else int), f"{name}: ")
     _require(record["outcome"] in OUTCOMES, f"outcome is {record['outcome']!r}, not {' or '.join(OUTCOMES)}")
@@ -184,7 +171,6 @@ def _check_shape(record: dict[str, Any]) -> None:
         1 <= record["kept_epoch"] <= record["epochs"] <= record["steps"],
         "kept_epoch, epochs and steps do not fit together",
     )
-    _require(isinstance(record.get("test_correct", {}), dict), "test_correct is not a mapping")
     _need(record["metrics"], dict.fromkeys(record["metrics"], dict), "metrics: ")
     for evaluation, splits in record["metrics"].items():
         _need(splits, dict.fromkeys(record["images"], dict), f"metrics, {evaluation}: ")
@@ -225,10 +211,10 @@ def _check_name(record: dict[str, Any], folder: str) -> None:
         _require(folder.endswith(f"-{kind.hash_of(record['parameters'])}"), "its parameters are not those of its run")
 
 
-def _check_sealed_table(facts: dict[str, Any], file: str, table: bytes) -> None:
-    if facts.get("file") != file or facts.get("sha256") != _digest(table):
-        rows = facts.get("rows")
-        raise _Damage(f"it is not what the run wrote, a table of {rows} rows: its checksum does not fit")
+def _check_sealed_table(facts: Any, table: bytes) -> None:
+    if not isinstance(facts, dict) or facts.get("sha256") != _digest(table):
+        rows = f", a table of {facts.get('rows')} rows" if isinstance(facts, dict) else ""
+        raise _Damage(f"it is not what the run wrote{rows}: its checksum does not fit")
 
 
 def _is_listed(folder: Path, file: str, content: bytes) -> bool:
@@ -249,10 +235,10 @@ def _checksums(path: Path, changed: int) -> dict[str, str]:
     return {name: digest for digest, name in lines}
 
 
-def _check_old_table(record: dict[str, Any], table: bytes) -> None:
+def _check_old_table(record: dict[str, Any], file: str, table: bytes) -> None:
     """Check of a table what a record without checksums allows to be checked."""
     head, rows = _rows(table)
-    if notebook_of(record) != RETRAIN:
+    if file != table_name(RETRAIN):
         return
     _require(len(rows) == record["epochs"], f"it has {len(rows)} rows, and its record {record['epochs']} epochs")
     for number, row in enumerate(rows, start=1):
@@ -263,7 +249,7 @@ def _check_old_table(record: dict[str, Any], table: bytes) -> None:
 
 def _check_counts(record: dict[str, Any]) -> None:
     """An accuracy is a number of images, of which `test_correct` has a bit each, in hexadecimal digits."""
-    for evaluation, splits in record.get("metrics", {}).items():
+    for evaluation, splits in record["metrics"].items():
         correct = record.get("test_correct", {}).get(evaluation)
         for split, n in record["images"].items():
             _check_count(splits[split]["accuracy"], n, correct if split == "test" else None)

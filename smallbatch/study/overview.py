@@ -4,6 +4,7 @@ For readers who want to check: what was planned and what is done, and every sing
 records; it computes no statistics and passes no verdict.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ import pandas as pd
 from smallbatch.study.environment import processor_name
 from smallbatch.study.file import Study, load_study, read_file
 from smallbatch.study.notebooks import notebook_of
+from smallbatch.study.progress import OUT_OF_MEMORY, out_of_memory
 from smallbatch.study.records import Found, read_all
 
 COLUMNS = [
@@ -47,6 +49,11 @@ class Overview:
         return list(self._found.damaged)
 
     @property
+    def out_of_memory(self) -> list[str]:
+        """The runs that ended for want of memory."""
+        return [run for run in self.study.runs if run in out_of_memory(self.study) - self.records.keys()]
+
+    @property
     def n_planned(self) -> int:
         """How many runs the study file asks for."""
         return len(self.study.runs)
@@ -73,7 +80,7 @@ class Overview:
         return pd.DataFrame(rows)
 
     def runs(self) -> pd.DataFrame:
-        """Return a row per finished run.
+        """Return a row per run that has ended: each that is done, and then those that ran out of memory.
 
         Columns: `run`, `experiments`, `batch_size`, `changed` (the parameters that most runs of the same notebook have
         otherwise, in words), `seed`, `outcome`, `test_error` and `recalibrated_test_error` and
@@ -82,7 +89,22 @@ class Overview:
         """
         usual = self._usual_parameters()
         rows = [self._row(run, record, usual[notebook_of(record)]) for run, record in self.records.items()]
+        rows += [self._row_without_memory(run) for run in self.out_of_memory]
         return pd.DataFrame(rows, columns=COLUMNS)
+
+    def _row_without_memory(self, run: str) -> dict:
+        config = self.study.runs[run]
+        size, names = getattr(config, "batch_size", None), " ".join(self._experiments[run])
+        return {"run": run, "experiments": names, "batch_size": size, "changed": "", "seed": config.seed,
+                "outcome": OUT_OF_MEMORY}  # fmt: skip
+
+    @cached_property
+    def _experiments(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for name, runs in self.study.experiments.items():
+            for run in runs:
+                names.setdefault(run, []).append(name)
+        return names
 
     def _row(self, run: str, record: dict, usual: dict[str, str]) -> dict:
         parameters = {name: str(value) for name, value in record["parameters"].items()}
@@ -91,11 +113,10 @@ class Overview:
             for name, value in parameters.items()
             if name not in COLUMNS and value != usual.get(name)
         ]
-        names = [name for name, runs in self.study.experiments.items() if run in runs]
         seconds = record["seconds"].get("training", record["seconds"].get("measuring"))
         return {
             "run": run,
-            "experiments": " ".join(names),
+            "experiments": " ".join(self._experiments[run]),
             "batch_size": record["parameters"].get("batch_size"),
             "changed": ", ".join(changed),
             "seed": record["parameters"].get("seed"),
@@ -129,6 +150,14 @@ class Overview:
         grouped = table.groupby(["machine", "system", "versions"], sort=False)["day"]
         found = grouped.agg(runs="size", first="min", last="max").reset_index()
         return found.sort_values("runs", ascending=False, ignore_index=True)
+
+
+def in_markdown(text) -> str:
+    """Return a text from a study or a record as Markdown that shows it as it stands, in one line.
+
+    People share studies and records, so nothing in them may become markup, HTML or the end of a cell of a table.
+    """
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
 
 
 def varied(grid: dict[str, list]) -> str:

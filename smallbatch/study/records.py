@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # Pages and workflow read records without waiting for Keras.
     from smallbatch.training.evaluation import EvaluationResult
     from smallbatch.training.loop import TrainingResult
 
+# The evaluations on the way through a training, a row per step, evaluation and split.
+SNAPSHOTS = "snapshots.csv"
+
 
 def make_record(
     config: RunConfig,
@@ -91,7 +94,10 @@ def write_record(config: RunConfig, record: dict, history: list[dict], snapshots
     Evaluations on the way, if there are any, are `snapshots.csv` beside them. The folder is filled beside its place and
     then renamed, so a reader never sees half a record.
     """
-    return _write_folder(config, record, pd.DataFrame(history), pd.DataFrame(snapshots))
+    tables = {table_name(config.NOTEBOOK): pd.DataFrame(history)}
+    if snapshots:
+        tables[SNAPSHOTS] = pd.DataFrame(snapshots)
+    return _write_folder(config, record, tables)
 
 
 def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> Path:
@@ -103,17 +109,13 @@ def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> 
     taken = [name for name in ("experiment", "run") if name in table]
     if taken or table.empty:
         raise ValueError(f"The table of a measurement needs rows, and no columns {taken or ['experiment', 'run']}.")
-    return _write_folder(config, record, table)
+    return _write_folder(config, record, {table_name(config.NOTEBOOK): table})
 
 
-def _write_folder(config: Parameters, record: dict, table: pd.DataFrame, snapshots: pd.DataFrame | None = None) -> Path:
-    files = {table_name(config.NOTEBOOK): table}
-    if snapshots is not None and not snapshots.empty:
-        files[integrity.SNAPSHOTS] = snapshots
-    texts = {name: each.to_csv(index=False).encode() for name, each in files.items()}
-    rows = {name: len(each) for name, each in files.items()}
-    record = integrity.sealed(_for_json(record), texts, rows)
-    return _publish(config, {integrity.RECORD: record, **texts})
+def _write_folder(config: Parameters, record: dict, tables: dict[str, pd.DataFrame]) -> Path:
+    texts = {file: table.to_csv(index=False).encode() for file, table in tables.items()}
+    sealed = integrity.sealed(_for_json(record), texts, {file: len(table) for file, table in tables.items()})
+    return _publish(config, {integrity.RECORD: sealed, **texts})
 
 
 def _publish(config: Parameters, files: dict[str, bytes]) -> Path:
@@ -182,31 +184,24 @@ def read_record(folder: Path) -> dict | None:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in the folders of a study's runs: whole records and their tables, and why others are not used.
-
-    `snapshots` are the tables of those runs that were evaluated on the way.
-    """
+    """What lies in the folders of a study's runs: whole records and, by file, their tables; why others are not used."""
 
     records: dict[str, dict]
-    tables: dict[str, bytes]
-    snapshots: dict[str, bytes]
+    tables: dict[str, dict[str, bytes]]
     damaged: dict[str, RecordError]
 
 
 def read_all(runs: Path, names: Iterable[str]) -> Found:
     """Return the records of these runs, in their order; a damaged one is set aside with its reason."""
-    found = Found({}, {}, {}, {})
+    found = Found({}, {}, {})
     for run in names:
         try:
             whole = integrity.checked(runs / run)
-            snapshots = whole and integrity.checked_snapshots(runs / run, whole[0])
         except RecordError as error:
             found.damaged[run] = error
             continue
         if whole:
             found.records[run], found.tables[run] = whole
-        if snapshots:
-            found.snapshots[run] = snapshots
     return found
 
 

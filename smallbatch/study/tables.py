@@ -11,9 +11,8 @@ from smallbatch.errors import RecordError
 from smallbatch.paths import in_project
 from smallbatch.study.environment import processor_name
 from smallbatch.study.files import disk_errors, write_if_changed
-from smallbatch.study.integrity import SNAPSHOTS
-from smallbatch.study.notebooks import CONFIGS, RETRAIN, config_class, notebook_of
-from smallbatch.study.records import read_all
+from smallbatch.study.notebooks import CONFIGS, RETRAIN, config_class, notebook_of, table_name
+from smallbatch.study.records import SNAPSHOTS, read_all
 from smallbatch.training.config import RunConfig
 
 
@@ -29,8 +28,8 @@ def gather(folder: Path, run_ids: list[str], experiments: dict[str, list[str]]) 
     """Write the tables of a study and return those of its training runs.
 
     `runs.csv`, `history.csv`, `test_correct.csv` and `snapshots.csv` hold the training runs. Each measurement notebook
-    has two tables of its own, see `_gather_measurements`. Runs without a record are left out, as they have failed or
-    are still to come, and so are damaged ones; a table without rows is no file. Column `experiments` (`experiment` in
+    has two tables of its own, see `_gather_measurements`. Runs without a record, which have failed or are still to
+    come, and damaged ones are left out; a table without rows is no file. Column `experiments` (`experiment` in
     measurements) names the experiments that a run belongs to, separated by spaces.
     """
     found = read_all(folder / "runs", run_ids)
@@ -38,17 +37,25 @@ def gather(folder: Path, run_ids: list[str], experiments: dict[str, list[str]]) 
     for notebook in CONFIGS:
         if notebook != RETRAIN:
             measured = {run: record for run, record in found.records.items() if notebook_of(record) == notebook}
-            _gather_measurements(folder, notebook, measured, found.tables, names)
+            _gather_measurements(folder, notebook, measured, _named(found.tables, table_name(notebook)), names)
     trained = {run: record for run, record in found.records.items() if notebook_of(record) == RETRAIN}
     runs = pd.DataFrame([_flat(record, names[run]) for run, record in trained.items()])
-    history = _of_all_runs(found.tables, {run: {"run": run} for run in trained})
+    history, snapshots = (_of_training_runs(trained, _named(found.tables, file)) for file in ("history.csv", SNAPSHOTS))
     correct = [{"run": run, **record.get("test_correct", {})} for run, record in trained.items()]
     _write_table(folder / "runs.csv", runs)
     _write_table(folder / "history.csv", history)
     _write_table(folder / "test_correct.csv", pd.DataFrame(correct))
-    snapshots = _of_all_runs(found.snapshots, {run: {"run": run} for run in found.snapshots})
     _write_table(folder / SNAPSHOTS, snapshots)
     return Gathered(runs, history, found.damaged)
+
+
+def _named(tables: dict[str, dict[str, bytes]], file: str) -> dict[str, bytes]:
+    """Return the tables of this name of the runs that have one."""
+    return {run: files[file] for run, files in tables.items() if file in files}
+
+
+def _of_training_runs(trained: dict[str, dict], tables: dict[str, bytes]) -> pd.DataFrame:
+    return _of_all_runs(tables, {run: {"run": run} for run in trained if run in tables})
 
 
 def _experiments_of(runs: dict[str, dict], experiments: dict[str, list[str]]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from smallbatch.errors import require_word
 from smallbatch.parameters import Parameters, one_of, parameter
 from smallbatch.paths import in_project
 
@@ -19,15 +20,15 @@ WIDTHS = (1.0, 0.5, 0.25, 0.125)
 DEPTHS = tuple(k / 10 for k in range(1, 11))
 # What `batch_norm_momentum = "scaled"` keeps per step at 32 images: Keras's default.
 SCALED_MOMENTUM_AT_32 = 0.99
+# Beyond these a value is a slip of the keyboard: in float32 a smaller rate moves no weight, and from a larger one no
+# training comes back.
+LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
+LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS = 65_536, 10**9, 100_000
 # The rule of SimCLR's small data sets (Chen et al. 2020, appendix B.8): max(1 - 10 / steps per epoch, 0.9).
 STEPS_PER_EPOCH = "steps_per_epoch"
 Momentum = Annotated[float, Field(ge=0, le=0.99999)]
 # What starts a value of `weights` that names another run of the same study.
 FROM_RUN = "run:"
-# Beyond these a value is a slip of the keyboard: in float32 a smaller rate moves no weight, and from a larger one no
-# training comes back.
-LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
-LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS = 65_536, 10**9, 100_000
 
 
 def last_map_side(image_size: int) -> int:
@@ -175,7 +176,7 @@ class RunConfig(Parameters):
         [],
         "Further moving averages that are followed beside the model's own, which change nothing in the training; each "
         "is an evaluation of its own. `steps_per_epoch`: max(1 - 10 / steps per epoch, 0.9), the rule of SimCLR.",
-        allowed="list of numbers, ≥ 0, ≤ 0.99999, scaled or steps_per_epoch",
+        allowed="list of numbers, ≥ 0, < 1, scaled or steps_per_epoch",
     )
     dropout: float = parameter(
         0.0, "Share of the pooled features, after the last batch norm, that is dropped at random.", ge=0, le=0.99
@@ -221,8 +222,8 @@ class RunConfig(Parameters):
     def _check_together(self):
         _check_arm(self)
         _check_values_per_channel(self)
-        _check_lists(self)
         _check_schedule(self)
+        _check_lists(self)
         if self.n_train is not None and self.batch_size > self.n_train:
             raise ValueError(
                 f"batch_size = {self.batch_size} is larger than the training set, n_train = {self.n_train}. "
@@ -286,6 +287,7 @@ class RunConfig(Parameters):
 
     def weights_of(self, run: str) -> Path:
         """Return where the weights are that a run of the same record folder kept."""
+        require_word("run", run)
         return in_project(self.record_folder) / "weights" / f"{run}.npz"
 
     def source_folder(self) -> str:
@@ -326,22 +328,6 @@ def _check_arm(config: RunConfig) -> None:
         )
 
 
-def _check_lists(config: RunConfig) -> None:
-    """Refuse lists that name something twice or would be ignored."""
-    for name in ("classes", "followed_batch_norm_momenta", "snapshot_steps"):
-        values = getattr(config, name)
-        if len(set(values)) < len(values):
-            raise ValueError(f"{name} = {values!r} names something twice. Allowed: each once")
-    if len(config.classes) == 1:
-        raise ValueError(f"classes = {config.classes!r} is a single class. Allowed: at least two, or an empty list")
-    if config.followed_batch_norm_momenta and config.normalization not in ("batch", "ghost"):
-        raise ValueError(
-            f"followed_batch_norm_momenta = {config.followed_batch_norm_momenta!r} with normalization = "
-            f"{config.normalization!r}, which has no moving averages to follow. Allowed: an empty list, or "
-            "normalization batch or ghost"
-        )
-
-
 def _check_schedule(config: RunConfig) -> None:
     """Refuse a learning rate that comes to nothing or too much, and stages that are longer than the training."""
     rate = config.scaled_learning_rate()
@@ -366,6 +352,22 @@ def _check_schedule(config: RunConfig) -> None:
             raise ValueError(
                 f"{name} = {value} is longer than the training, which has {epochs} epochs. Allowed: at most {epochs}"
             )
+
+
+def _check_lists(config: RunConfig) -> None:
+    """Refuse lists that name something twice or would be ignored."""
+    for name in ("classes", "followed_batch_norm_momenta", "snapshot_steps"):
+        values = getattr(config, name)
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name} = {values!r} names something twice. Allowed: each once")
+    if len(config.classes) == 1:
+        raise ValueError(f"classes = {config.classes!r} is a single class. Allowed: at least two, or an empty list")
+    if config.followed_batch_norm_momenta and config.normalization not in ("batch", "ghost"):
+        raise ValueError(
+            f"followed_batch_norm_momenta = {config.followed_batch_norm_momenta!r} with normalization = "
+            f"{config.normalization!r}, which has no moving averages to follow. Allowed: an empty list, or "
+            "normalization batch or ghost"
+        )
 
 
 def _check_values_per_channel(config: RunConfig) -> None:

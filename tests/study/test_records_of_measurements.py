@@ -127,7 +127,7 @@ def test_a_record_from_before_a_parameter_was_added_has_its_default(tmp_path):
     runs = [measure(tmp_path, bias=b)[0] for b in (0.5, 0.25)]
     path = tmp_path / "runs" / runs[0] / "record.json"
     record = json.loads(path.read_text())
-    del record["parameters"]["bias"], record["version"], record["table"], record["sha256"]
+    del record["parameters"]["bias"], record["version"], record["tables"], record["sha256"]
     path.write_text(json.dumps(record))
     gather(tmp_path, runs)
     assert tables.read_measurements(tmp_path, "coin")[1]["bias"].tolist() == [0.5, 0.25]

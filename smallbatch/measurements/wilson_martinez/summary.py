@@ -71,9 +71,3 @@ def _slopes(values: pd.DataFrame) -> np.ndarray:
 
 def _with_ends(name: str, estimate) -> dict[str, float]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, estimate), strict=True))
-
-
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a gathered table with the columns `dataset` and `gradient`, left out where all runs have the default."""
-    defaults = {name: Config.model_fields[name].default for name in ("dataset", "gradient")}
-    return table.assign(**{name: default for name, default in defaults.items() if name not in table})
