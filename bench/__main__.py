@@ -1,8 +1,8 @@
 """Time training steps of all contenders, in turn, several rounds: `python -m bench [full|miniature ...]`.
 
-Writes results/bench/<network>.csv (a row per contender, batch size and round) and <network>.json (floor, start-up,
-machine), and prints medians and ratios. PYTORCH names the Python of an environment with PyTorch (CPU build) and timm;
-without it that contender is left out. ROUNDS and BATCH_SIZES change how much is measured.
+Writes results/bench/<network>.csv (a row per contender, batch size and round) and <network>.json (lower bound,
+start-up, machine), and prints medians and ratios. PYTORCH names the Python of an environment with PyTorch (CPU build)
+and timm; without it that contender is left out. ROUNDS and BATCH_SIZES change how much is measured.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import floor
+from bench import lower_bound
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = {"full": (139, 1.0, 1.0), "miniature": (139, 0.25, 0.2)}
@@ -79,14 +79,14 @@ def measure(network: str, batch_sizes: list[int], rounds: int, threads: int) -> 
     return pd.DataFrame(rows), start_up
 
 
-def floors(network: str, batch_sizes: list[int], threads: int) -> dict:
+def lower_bounds(network: str, batch_sizes: list[int], threads: int) -> dict:
     """Return for each batch size the larger of compute and memory time, in seconds, and the machine's rates."""
     from smallbatch.training import model
 
     size, width, depth = NETWORKS[network]
     built = model.inception_resnet_v2(size, width, depth)
-    rate, bandwidth = floor.matrix_rate(), floor.memory_bandwidth(threads)
-    counted = {b: floor.count(built, b) for b in batch_sizes}
+    rate, bandwidth = lower_bound.matrix_rate(), lower_bound.memory_bandwidth(threads)
+    counted = {b: lower_bound.count(built, b) for b in batch_sizes}
     return {
         "gflop_per_second": round(rate / 1e9, 1),
         "gb_per_second": round(bandwidth / 1e9, 2),
@@ -98,15 +98,15 @@ def floors(network: str, batch_sizes: list[int], threads: int) -> dict:
 
 def main(networks: list[str]) -> None:
     """Measure, print and write."""
-    from smallbatch.measurements.cost.speed import summary
+    from smallbatch.measurements.benchmark import milliseconds_per_step
     from smallbatch.study.records import environment, write_if_changed
 
     threads = os.cpu_count() or 1
     batch_sizes = [int(b) for b in os.environ.get("BATCH_SIZES", "1 2 4 8 16 32").split()]
     for network in networks:
         table, start_up = measure(network, batch_sizes, int(os.environ.get("ROUNDS", "5")), threads)
-        found = floors(network, batch_sizes, threads)
-        print(summary(table, found["floor_seconds"]).to_string())
+        found = lower_bounds(network, batch_sizes, threads)
+        print(milliseconds_per_step(table, found["floor_seconds"]).to_string())
         folder = ROOT / "results" / "bench"
         write_if_changed(folder / f"{network}.csv", table.to_csv(index=False))
         facts = {"image_size": NETWORKS[network][0], "threads": threads, "start_up_seconds": start_up}

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 
-from bench import floor
+from bench import lower_bound
 from bench.__main__ import NETWORKS, ROOT, Contender
 from bench.worker import N_CLASSES, random_images
 
@@ -47,7 +47,7 @@ def trained(image_size: int, n_images: int) -> tuple[Callable[[int], float], flo
         return time.perf_counter() - start
 
     program(*placed, order.epoch(0), 1, BATCH_SIZE)  # compiles
-    return epochs, floor.count(network, BATCH_SIZE)[0]
+    return epochs, lower_bound.count(network, BATCH_SIZE)[0]
 
 
 def growth_in_one_process() -> list[dict]:
@@ -87,14 +87,14 @@ def _row(quantity: str, value: int, proportional_to: float, seconds: float) -> d
 
 def main() -> None:
     """Measure, print and write."""
-    from smallbatch.measurements.cost.speed import exponents
+    from smallbatch.measurements.benchmark import growth_exponents
     from smallbatch.study.records import write_if_changed
 
     # The runs first: while this process has nothing in memory that would compute beside them.
     table = pd.DataFrame(growth_with_runs() + growth_in_one_process())
     write_if_changed(ROOT / "results" / "bench" / "growth.csv", table.to_csv(index=False))
     print(table.groupby(["quantity", "value"])["seconds"].median().to_string())
-    print(exponents(table).round(2).to_string())
+    print(growth_exponents(table).round(2).to_string())
 
 
 if __name__ == "__main__":

@@ -91,12 +91,14 @@ def _published(image_size: int, width: float, depth: float):
     # A miniature exists only here; with Keras's own batch norm it is what a tutorial would have made of it.
     from smallbatch.training import model
 
-    def plain(layer):
+    def with_stock_batch_norm(layer):
         if isinstance(layer, keras.layers.BatchNormalization):
             return keras.layers.BatchNormalization.from_config(layer.get_config())
         return type(layer).from_config(layer.get_config())
 
-    return keras.models.clone_model(model.inception_resnet_v2(image_size, width, depth), clone_function=plain)
+    return keras.models.clone_model(
+        model.inception_resnet_v2(image_size, width, depth), clone_function=with_stock_batch_norm
+    )
 
 
 def _use_threads(threads: int) -> None:

@@ -1,7 +1,7 @@
 """Figures of what a batch size costs: time and memory, measured here (filled, solid) and estimated (hollow, dashed).
 
 Each draws from one table that `smallbatch.measurements.cost` makes: the rows of `measure`, `estimate` and
-`compile_without_running` together, or what `hours_of_a_run` and `memory_on_the_card` make of them.
+`compile_without_running` together, or what `hours_of_a_run` and `memory_on_gpu` make of them.
 """
 
 import math
@@ -11,16 +11,8 @@ import pandas as pd
 import seaborn as sns
 
 from smallbatch.figures import MARKERS, axes
-from smallbatch.measurements.cost.parameters import (
-    CARD,
-    COMPILED,
-    COUNTED,
-    EXTRAPOLATED,
-    FULL,
-    HERE,
-    MINIATURE,
-    PROCESS,
-)
+from smallbatch.measurements.cost.parameters import FULL, MINIATURE
+from smallbatch.measurements.cost.table import CARD, COMPILED, COUNTED, EXTRAPOLATED, HERE, PROCESS
 
 COLOURS = sns.color_palette("colorblind")
 # Colour, marker and label of the ways to estimate the memory.

@@ -1,7 +1,7 @@
 """Figures of the replication of Wilson & Martinez 2003: accuracy, epochs and stable rates against batch size.
 
-All draw from the rows of `smallbatch.measurements.wilson_martinez.tabulate` with the columns `dataset` and `gradient`
-beside them (absent: the defaults), a panel per data set.
+All draw from the rows of `tabulate` in `smallbatch.measurements.wilson_martinez.estimator`, with the columns `dataset`
+and `gradient` beside them (absent: the defaults), a panel per data set.
 """
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,8 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from smallbatch.figures import MARKERS, TEST
-from smallbatch.measurements.wilson_martinez.parameters import interval, named
+from smallbatch.measurements.wilson_martinez.findings import named
+from smallbatch.measurements.wilson_martinez.summary import interval
 
 DATASETS = {"iris": "Iris", "wine": "Wine", "breast_cancer": "Breast cancer", "digits": "Digits"}
 EPOCHS = sns.color_palette("colorblind")[4]

@@ -1,5 +1,8 @@
-"""What each measurement notebook needs beside its page: its parameters (`Config`) and helpers that are light.
+"""What each measurement notebook needs beside its page, one package per notebook and of the same name.
 
-One package per notebook, of the same name (see `smallbatch.study.notebooks` for how to add one). The workflow imports
-their `parameters` to check a study, so those do not import Keras at their top; functions that need it import it inside.
+In each, `parameters` holds the `Config` and its checks, `estimator` the measurement, and `summary` the tables and
+numbers that are published; other modules hold what has a name of its own. Shared by several: `checkpoint` and
+`objective`. The workflow imports `parameters` to check a study, and pages import `summary`: neither loads Keras.
+`benchmark` has no notebook: it summarizes what `python -m bench` measured. `smallbatch.study.notebooks` says how to add
+a measurement.
 """

@@ -1,4 +1,4 @@
-"""What the measurements share that start from a network which the notebook trains itself for a few epochs."""
+"""Shared by the measurements that start from a checkpoint: a network that the notebook trains for a few epochs."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,11 +32,11 @@ class CheckpointConfig(RunConfig):
     )
 
     @model_validator(mode="after")
-    def _check_plain_batch_norm(self):
+    def _check_ordinary_batch_norm(self):
         if self.normalization != "batch" or self.masked_loss_batch_size is not None:
             raise ValueError(
                 f"normalization = {self.normalization!r} with masked_loss_batch_size = {self.masked_loss_batch_size}: "
-                "this notebook measures plain batch norm. Allowed: normalization = 'batch', "
+                "this notebook measures ordinary batch norm. Allowed: normalization = 'batch', "
                 "masked_loss_batch_size = None"
             )
         return self
@@ -51,7 +51,7 @@ def require_trained(fitted: "Fitted", config: RunConfig) -> None:
         )
 
 
-def some(split: "Split", n: int, seed: int) -> "Split":
+def sample_images(split: "Split", n: int, seed: int) -> "Split":
     """Return `n` images of a split, drawn at random; raise `ParameterError` where there are fewer."""
     require("images_measured", n, n <= len(split), f"at most the {len(split)} training images")
     return split.take(np.random.default_rng([seed, 5]).permutation(len(split))[:n])

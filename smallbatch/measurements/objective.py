@@ -1,6 +1,6 @@
 """The loss of a Keras classifier as a function of one flat weight vector, so that NumPy and SciPy can study it.
 
-Noise scales, stable learning rates and sharpness are all statements about this function. Batch norm makes it a
+Noise scales and stable learning rates are statements about this function. Batch norm makes it a
 different function for every batch: so here it uses the statistics that the model has stored, unless those of each batch
 are asked for. Dropout is always off.
 """
@@ -38,7 +38,7 @@ class Objective:
         self.n_images = len(images)
         self._model, self._images, self._labels = model, images, labels
         self._together = batch_statistics
-        self._loss, self._gradient, self._hessian_vector = _operations(model, batch_statistics)
+        self._loss, self._gradient = _operations(model, batch_statistics)
         self.update()
 
     def update(self) -> None:
@@ -54,18 +54,14 @@ class Objective:
         """Return the gradient (p,) of the mean loss at these weights (p,)."""
         return self._mean(self._gradient, indices, weights)
 
-    def hessian_vector(self, weights: np.ndarray, vector: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
-        """Return the product (p,) of the Hessian of the mean loss at these weights (p,) with `vector` (p,)."""
-        return self._mean(self._hessian_vector, indices, weights, vector)
-
-    def _mean(self, operation, indices, *flat) -> np.ndarray:
+    def _mean(self, operation, indices, weights) -> np.ndarray:
         indices = np.arange(self.n_images) if indices is None else np.asarray(indices)
-        points = [np.asarray(values, np.float32) for values in flat]
+        point = np.asarray(weights, np.float32)
         total, size = 0.0, len(indices) if self._together else CHUNK
         for start in range(0, len(indices), size):
             chunk = indices[start : start + size]
             batch = self._images[chunk].astype(np.float32), self._labels[chunk]
-            total = total + np.asarray(operation(*points, self._state, *batch)) * (len(chunk) / len(indices))
+            total = total + np.asarray(operation(point, self._state, *batch)) * (len(chunk) / len(indices))
         return total
 
 
@@ -86,7 +82,7 @@ def _numbers(model: keras.Model) -> list:
 
 
 def _operations(model: keras.Model, batch_statistics: bool) -> tuple:
-    """Return compiled loss (weights, state, images, labels), gradient, Hessian times vector."""
+    """Return the compiled loss of (weights, state, images, labels) and its gradient by the weights."""
 
     def loss(weights, state, images, labels):
         numbers = iter(_unflatten(state, _numbers(model)) if _numbers(model) else [])
@@ -112,22 +108,10 @@ def _in_tensorflow(loss) -> tuple:
             value = loss(weights, *rest)
         return tape.gradient(value, weights)
 
-    def hessian_vector(weights, vector, *rest):
-        with tf.GradientTape() as tape:
-            tape.watch(weights)
-            slope = tf.reduce_sum(gradient(weights, *rest) * vector)
-        return tape.gradient(slope, weights, unconnected_gradients="zero")
-
-    compiled = (loss, gradient, hessian_vector)
-    return tuple(tf.function(operation, reduce_retracing=True, autograph=False) for operation in compiled)
+    return tuple(tf.function(operation, reduce_retracing=True, autograph=False) for operation in (loss, gradient))
 
 
 def _in_jax(loss) -> tuple:
     import jax
 
-    gradient = jax.grad(loss)
-
-    def hessian_vector(weights, vector, *rest):
-        return jax.jvp(lambda at: gradient(at, *rest), (weights,), (vector,))[1]
-
-    return tuple(jax.jit(operation) for operation in (loss, gradient, hessian_vector))
+    return jax.jit(loss), jax.jit(jax.grad(loss))

@@ -5,7 +5,8 @@ To add a measurement notebook, say `my_measurement`:
 1. Parameters: write `smallbatch/measurements/my_measurement/parameters.py` with `class Config(Parameters)`, or
    `class Config(RunConfig)` if the notebook trains a network first. It has `NOTEBOOK = "my_measurement"` and a
    `parameter(...)` for each of its own parameters; a redefined one changes the default. Nothing there imports Keras at
-   its top. Add the name to `CONFIGS` below.
+   its top. Add the name to `CONFIGS` below. What measures goes into `estimator.py` beside it, what makes the published
+   table and numbers into `summary.py`.
 2. Notebook: write `notebooks/my_measurement.ipynb`. Its first code cell, tagged `parameters`, holds every parameter
    with its default; the next one makes `config = Config.from_notebook(globals())`. The last one ends with
    `records.write_measurement(config, records.make_measurement(config, summary, seconds), table)`, where `table` is a

@@ -14,7 +14,8 @@ from smallbatch.claims.__main__ import main as command
 from smallbatch.claims.remedies import best_together
 from smallbatch.claims.rules import Found, IntervalRule, LagRule, ProbabilityRule, RemedyRule
 from smallbatch.errors import UserError
-from smallbatch.measurements.stable_learning_rate import estimator, parameters
+from smallbatch.measurements.stable_learning_rate import estimator
+from smallbatch.measurements.stable_learning_rate.summary import tidy
 from smallbatch.study.file import parse_study
 from tests.simulated import EXPERIMENTS, RATES, SIZES, study, with_combination
 
@@ -314,7 +315,7 @@ def test_the_table_of_the_measurement_is_understood():
     found = estimator.largest_stable_learning_rate(final_loss, 2.0, SIZES, RATES, range(2))
     steps = pd.DataFrame({"batch_size": SIZES, "learning_rate": 0.1, "draw": 0, "loss": 1.0})
     parts = [found.assign(batch_norm=name) for name in ("batch", "recalibrated")]
-    table = parameters.tidy(steps, pd.concat(parts))
+    table = tidy(steps, pd.concat(parts))
     checkpoints = [table.assign(run=f"checkpoint-{k}", seed=k) for k in range(3)]
     empty = pd.DataFrame()
     row = main_row(claims.Tables(empty, empty, empty, pd.concat(checkpoints)), "stability")

@@ -11,7 +11,8 @@ from smallbatch.figures import price
 from smallbatch.figures.catalogue import cost as catalogue
 from smallbatch.figures.citable import read_data
 from smallbatch.figures.evidence import PUBLISHED, Evidence
-from smallbatch.measurements.cost import parameters
+from smallbatch.measurements.cost.parameters import MINIATURE
+from smallbatch.measurements.cost.table import CARD, HERE
 from tests import simulated
 
 FIGURES = {figure.slug: figure for figure in catalogue.FIGURES}
@@ -46,7 +47,7 @@ def test_a_packet_holds_all_that_its_figure_needs(published, slug):
     table = as_read(data)
     assert figure.draw(table).axes
     assert "K80" not in figure.alt(table) and "seed" in data.sentence() and "data set" not in data.sentence()
-    if slug == "memory-by-batch-size" or parameters.CARD in set(table["machine"]):
+    if slug == "memory-by-batch-size" or CARD in set(table["machine"]):
         assert "estimate" in figure.caption and "estimate" in figure.alt(table)
 
 
@@ -54,11 +55,7 @@ def test_hours_in_words_and_bars_are_those_of_the_published_run(published):
     table = as_read(FIGURES["hours-of-a-run"].data(published))
     _, summary, _ = published.measurement("cost")
     row = summary.iloc[0]
-    hours = table[
-        (table["machine"] == parameters.HERE)
-        & (table["network"] == parameters.MINIATURE)
-        & (table["image_size"] == 107)
-    ]
+    hours = table[(table["machine"] == HERE) & (table["network"] == MINIATURE) & (table["image_size"] == 107)]
     expected = [row[f"measured_miniature_107px_batch_{size}_hours_of_run"] for size in hours["batch_size"]]
     bars = FIGURES["hours-of-a-run"].draw(table).axes[0].patches
     np.testing.assert_allclose([bar.get_height() for bar in bars], expected)

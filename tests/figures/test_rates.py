@@ -14,35 +14,14 @@ from smallbatch.figures.catalogue import learning_rates as page
 from smallbatch.figures.citable import read_data
 from smallbatch.figures.evidence import Evidence
 from smallbatch.figures.measured import measured
-from smallbatch.measurements.stable_learning_rate import rates
 from tests import simulated
-
-SIZES = [1, 2, 4, 8]
+from tests.stable_rates import SIZES, points
 
 
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
     plt.close("all")
-
-
-def points(seeds):
-    """Checkpoints whose stable rate is proportional to the batch size, and whose best step has the rate 0.02."""
-    grid = 0.01 * 2.0 ** np.arange(8)
-    rows = []
-    for seed in seeds:
-        for size in SIZES:
-            for repetition in range(2):
-                rows += [
-                    ("short training", batch_norm, size, repetition, rate, rate, rate <= 0.02 * size, seed)
-                    for batch_norm in ("recalibrated", "batch")
-                    for rate in grid
-                ]
-                rows += [("one step", "recalibrated", size, repetition, rate, 1 + np.log2(rate / 0.02) ** 2, None, seed)
-                         for rate in grid[:4]]  # fmt: skip
-    columns = ["measurement", "batch_norm", "batch_size", "repetition", "learning_rate", "loss", "stable", "seed"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.assign(run=[f"checkpoint-{seed}" for seed in table["seed"]])
 
 
 class Measured(Evidence):
@@ -70,41 +49,6 @@ def as_read(table):
 
 def dots(axis):
     return np.concatenate([np.asarray(collection.get_offsets()) for collection in axis.collections])
-
-
-def test_with_three_checkpoints_each_is_a_unit_and_with_fewer_each_order_of_images():
-    many, few = rates.rates(points(range(3))), rates.rates(points(range(2)))
-    for found, n in ((many, 3), (few, 4)):
-        short = found[found["measurement"] == "short training"]
-        assert (short.groupby(["batch_norm", "batch_size"]).size() == n).all()
-        assert short["learning_rate"].to_numpy() == pytest.approx(0.02 * short["batch_size"].to_numpy())
-    one = many[many["measurement"] == "one step"]
-    assert len(one) == 3 * len(SIZES) and one["learning_rate"].to_numpy() == pytest.approx(
-        0.025
-    )  # the parabola's lowest point
-
-
-def test_a_limit_that_was_not_seen_is_at_the_edge_and_one_below_all_rates_is_left_out():
-    table = points(range(3))
-    short = table["measurement"] == "short training"
-    table.loc[short & (table["batch_size"] == 8), "stable"] = True
-    table.loc[short & (table["batch_size"] == 1), "stable"] = False
-    found = rates.rates(table)
-    found = found[found["measurement"] == "short training"]
-    assert set(found["batch_size"]) == {2, 4, 8}
-    assert (
-        found.loc[found["batch_size"] == 8, "at_edge"].all() and not found.loc[found["batch_size"] < 8, "at_edge"].any()
-    )
-
-
-@pytest.mark.parametrize("power", [0.0, 0.5, 1.4])
-def test_the_fitted_power_is_that_of_the_rates(power):
-    rows = [(f"unit {unit}", size, (unit + 1) * 0.01 * size**power) for unit in range(4) for size in SIZES]
-    panel = pd.DataFrame(rows, columns=["unit", "batch_size", "learning_rate"])
-    found = rates.exponent(panel)
-    assert found.number == pytest.approx(power) and found.n == 4
-    incomplete = rates.exponent(panel.drop(index=0))
-    assert incomplete.n == 3 and incomplete.number == pytest.approx(power)
 
 
 def test_every_rate_is_a_dot_and_every_law_the_line_that_was_fitted():

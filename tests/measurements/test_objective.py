@@ -52,10 +52,6 @@ def objective(model):
     return Objective(model, *images())
 
 
-def direction(objective, seed=3):
-    return np.random.default_rng(seed).normal(size=len(objective.weights))
-
-
 def test_the_weights_are_the_trainable_variables_in_order(model, objective):
     variables = [variable.numpy().ravel() for variable in model.trainable_variables]
     np.testing.assert_array_equal(objective.weights, np.concatenate(variables))
@@ -82,20 +78,11 @@ def test_the_gradient_is_the_slope_of_the_loss(objective, indices):
     np.testing.assert_allclose(gradient, slopes, atol=3e-4)
 
 
-@pytest.mark.parametrize("indices", [None, [3], [0, 4, 4]])
-def test_the_hessian_is_the_slope_of_the_gradient(objective, indices):
-    step, vector = 1e-3, direction(objective)
-    ahead, behind = (objective.gradient(objective.weights + s * vector, indices) for s in (step, -step))
-    product = objective.hessian_vector(objective.weights, vector, indices)
-    assert np.abs(product).max() > 0.1
-    np.testing.assert_allclose(product, (ahead - behind) / (2 * step), atol=2e-3)
-
-
 def test_chunks_give_what_one_chunk_gives(model, objective, monkeypatch):
-    weights, vector = objective.weights, direction(objective)
-    whole = objective.loss(weights), objective.gradient(weights), objective.hessian_vector(weights, vector)
+    weights = objective.weights
+    whole = objective.loss(weights), objective.gradient(weights)
     monkeypatch.setattr(module, "CHUNK", 3)  # 3 + 3 + 1
-    chunked = objective.loss(weights), objective.gradient(weights), objective.hessian_vector(weights, vector)
+    chunked = objective.loss(weights), objective.gradient(weights)
     for one, other in zip(whole, chunked, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -111,7 +98,6 @@ def test_the_model_is_left_as_it_was(model, objective):
     elsewhere = objective.weights + 1
     objective.loss(elsewhere)
     objective.gradient(elsewhere)
-    objective.hessian_vector(elsewhere, elsewhere)
     with pytest.raises(ValueError):
         objective.loss(elsewhere[:-1])
     for variable, value in zip(model.variables, before, strict=True):
@@ -186,7 +172,7 @@ def test_images_without_labels_are_refused(model):
         Objective(model, pixels, labels[:-1])
 
 
-def test_a_backend_without_hessian_is_refused(model, monkeypatch):
+def test_a_backend_without_stateless_calls_is_refused(model, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(ParameterError, match=r"KERAS_BACKEND = 'torch'.*Allowed: tensorflow, jax"):
         Objective(model, *images())
@@ -201,13 +187,11 @@ def write_numbers(folder: Path) -> None:
     else:
         np.savez(given, *model.get_weights())
     objective = Objective(model, *images())
-    vector = direction(objective)
     together = Objective(model, *images(), batch_statistics=True)
     np.savez(
         folder / f"{keras.backend.backend()}.npz",
         loss=objective.loss(objective.weights),
         gradient=objective.gradient(objective.weights),
-        hessian_vector=objective.hessian_vector(objective.weights, vector),
         gradient_of_a_batch=together.gradient(together.weights, [0, 4, 4, 2]),
     )
 
@@ -217,7 +201,7 @@ def test_both_backends_compute_the_same(tmp_path):
     write_numbers(tmp_path)
     here = keras.backend.backend()
     other = {"tensorflow": "jax", "jax": "tensorflow"}[here]
-    code = f"from tests.test_objective import Path, write_numbers; write_numbers(Path({str(tmp_path)!r}))"
+    code = f"from tests.measurements.test_objective import Path, write_numbers; write_numbers(Path({str(tmp_path)!r}))"
     environment = os.environ | {"KERAS_BACKEND": other}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=300)
     expected, actual = np.load(tmp_path / f"{here}.npz"), np.load(tmp_path / f"{other}.npz")

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from smallbatch.measurements.cost import parameters as cost
 from smallbatch.measurements.cost.parameters import Config
+from smallbatch.measurements.cost.summary import summarize
+from smallbatch.measurements.cost.table import COUNTED, PROCESS, by_batch_size
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "cost.ipynb"
@@ -42,7 +43,7 @@ def test_the_notebook_measures_and_leaves_its_record(tmp_path):
     config = Config.create(**TINY)
     assert record["run"] == folder.name == config.run_id()
     # The committed summary is that of the committed table.
-    found, expected = (pd.json_normalize(s).loc[0] for s in (record["summary"], cost.summarize(config, table, {})))
+    found, expected = (pd.json_normalize(s).loc[0] for s in (record["summary"], summarize(config, table, {})))
     assert found.index.equals(expected.index)
     for name, value in found.items():
         assert value == expected[name] or value == pytest.approx(expected[name], rel=1e-9)
@@ -52,8 +53,8 @@ def test_the_notebook_measures_and_leaves_its_record(tmp_path):
     expected = [3 * (100 // row.batch_size) * row.value / 3600 for row in steps.itertuples()]
     assert hours.tolist() == pytest.approx(expected)
     # Training holds at least the gradient, the velocity and what the backward pass needs of eight images.
-    memory = cost.by_batch_size(table, next(iter(config.measured())), cost.PROCESS)
-    counted = cost.by_batch_size(table, next(iter(config.measured())), cost.COUNTED)
+    memory = by_batch_size(table, next(iter(config.measured())), PROCESS)
+    counted = by_batch_size(table, next(iter(config.measured())), COUNTED)
     assert (memory > counted / 2).all() and (memory < 3000).all()
     cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
     images = [o for cell in cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallbatch.measurements.wilson_martinez import parameters as wilson_martinez
 from smallbatch.measurements.wilson_martinez.parameters import Config
+from smallbatch.measurements.wilson_martinez.summary import summarize
 from tests.conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "wilson_martinez.ipynb"
@@ -53,7 +53,7 @@ def test_the_notebook_measures_and_leaves_its_record(tmp_path):
     assert record["run"] == folder.name == config.run_id()
     assert table[["batch_size", "repetition"]].to_numpy().tolist() == [[b, k] for b in (1, 2, 4, 8) for k in range(4)]
     # The committed summary is that of the committed table.
-    expected = wilson_martinez.summarize(table)
+    expected = summarize(table)
     assert record["summary"].keys() == expected.keys()
     for name, value in expected.items():
         assert record["summary"][name] == pytest.approx(value, rel=1e-3, abs=1e-3, nan_ok=True) or np.isnan(value)

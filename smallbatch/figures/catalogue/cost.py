@@ -8,7 +8,10 @@ from smallbatch.figures import describe
 from smallbatch.figures.citable import Citable
 from smallbatch.figures.evidence import Data, Evidence
 from smallbatch.figures.price import error_against_time
-from smallbatch.measurements.cost import parameters
+from smallbatch.measurements.cost.memory import memory_on_gpu
+from smallbatch.measurements.cost.parameters import Config
+from smallbatch.measurements.cost.summary import hours_of_a_run
+from smallbatch.measurements.cost.table import CARD, COUNTED, HERE, PROCESS
 from smallbatch.paths import in_project
 from smallbatch.statistics import error_points
 from smallbatch.study.records import read_record
@@ -17,7 +20,7 @@ COLUMNS = ["status", "machine", "network", "image_size", "batch_size", "method",
 TIMES = ("seconds_per_epoch", "images_per_second")
 
 
-def measured(evidence: Evidence) -> tuple[parameters.Config, pd.DataFrame, str, pd.DataFrame]:
+def measured(evidence: Evidence) -> tuple[Config, pd.DataFrame, str, pd.DataFrame]:
     """Return the parameters, the table, the study and the row of the run of notebook `cost`, the first if several."""
     points, summaries, study = evidence.measurement("cost")
     summary = summaries.head(1)
@@ -25,15 +28,15 @@ def measured(evidence: Evidence) -> tuple[parameters.Config, pd.DataFrame, str, 
     record = read_record(in_project("results") / study / "runs" / run)
     if record is None:
         raise NotMeasured(f"the record of {run} is not there")
-    config = parameters.Config.create(**record["parameters"])
+    config = Config.create(**record["parameters"])
     return config, points.loc[points["run"] == run, COLUMNS].reset_index(drop=True), study, summary
 
 
 def _time(evidence: Evidence) -> Data:
     _, table, study, run = measured(evidence)
     here, card = (
-        table["method"] == parameters.PROCESS,
-        (table["machine"] == parameters.CARD) & (table["method"] == parameters.COUNTED),
+        table["method"] == PROCESS,
+        (table["machine"] == CARD) & (table["method"] == COUNTED),
     )
     return Data(table[(here | card) & table["quantity"].isin(TIMES)], study, run)
 
@@ -48,7 +51,7 @@ def _time_alt(table: pd.DataFrame) -> str:
 
 def _hours(evidence: Evidence) -> Data:
     config, table, study, run = measured(evidence)
-    return Data(parameters.hours_of_a_run(config, table), study, run)
+    return Data(hours_of_a_run(config, table), study, run)
 
 
 def _hours_alt(table: pd.DataFrame) -> str:
@@ -59,7 +62,7 @@ def _hours_alt(table: pd.DataFrame) -> str:
 
 def _memory(evidence: Evidence) -> Data:
     config, table, study, run = measured(evidence)
-    return Data(parameters.memory_on_the_card(config, table), study, run)
+    return Data(memory_on_gpu(config, table), study, run)
 
 
 def _memory_alt(table: pd.DataFrame) -> str:
@@ -76,12 +79,12 @@ def _memory_alt(table: pd.DataFrame) -> str:
 
 def _count(evidence: Evidence) -> Data:
     _, table, study, run = measured(evidence)
-    rows = (table["machine"] == parameters.HERE) & (table["quantity"] == "memory_mib")
+    rows = (table["machine"] == HERE) & (table["quantity"] == "memory_mib")
     return Data(table[rows].drop(columns="round"), study, run)
 
 
 def _count_alt(table: pd.DataFrame) -> str:
-    words = {parameters.PROCESS: "measured", parameters.COUNTED: "counted"}
+    words = {PROCESS: "measured", COUNTED: "counted"}
     lines = [f"{drawn.network_name(r.network, r.image_size)}, {words[r.method]}" for r in table.itertuples()]
     text = describe.lines(table.assign(line=lines), "line", "batch_size", "value", 0)
     return f"Line charts of the memory of training in MiB by batch size, a chart per network. {text}."

@@ -9,8 +9,8 @@ from smallbatch.figures.citable import Citable
 from smallbatch.figures.evidence import Data, Evidence, NotMeasured
 from smallbatch.figures.measured import first_network, measured
 from smallbatch.figures.policies import search_validation_error
-from smallbatch.measurements.stable_learning_rate import rates
-from smallbatch.measurements.stable_learning_rate.parameters import Config, loss_limit
+from smallbatch.measurements.stable_learning_rate import pooled
+from smallbatch.measurements.stable_learning_rate.estimator import loss_limit
 from smallbatch.measurements.stable_learning_rate.scaling_laws import predict
 from smallbatch.statistics import error_points
 
@@ -21,7 +21,7 @@ CURVE = 40
 
 def _rates(evidence: Evidence) -> Data:
     data = measured(evidence, NOTEBOOK)
-    found, parts = rates.rates(data.table), []
+    found, parts = pooled.rates(data.table), []
     for (measurement, batch_norm), panel in found.groupby(["measurement", "batch_norm"], sort=False):
         if panel["batch_size"].nunique() < 2:
             continue
@@ -46,7 +46,7 @@ def _rates(evidence: Evidence) -> Data:
 
 def _laws(panel: pd.DataFrame) -> pd.DataFrame:
     """Return the curves of the laws fitted to the rates of one measurement; none with too few batch sizes."""
-    fits = rates.laws(panel)
+    fits = pooled.laws(panel)
     if fits is None:
         return pd.DataFrame()
     sizes = np.geomspace(panel["batch_size"].min(), panel["batch_size"].max(), CURVE)
@@ -77,7 +77,7 @@ def _rates_alt(table: pd.DataFrame) -> str:
 
 def _one_step(evidence: Evidence) -> Data:
     data = first_network(measured(evidence, NOTEBOOK))
-    table = data.table[data.table["measurement"] == rates.ONE_STEP]
+    table = data.table[data.table["measurement"] == pooled.ONE_STEP]
     if table["batch_size"].nunique() < 2:
         raise NotMeasured("no single steps at two or more batch sizes")
     return Data(table[["run", "seed", "batch_size", "repetition", "learning_rate", "loss"]], data.study, data.runs)
@@ -91,11 +91,11 @@ def _one_step_alt(table: pd.DataFrame) -> str:
 
 def _short_training(evidence: Evidence) -> Data:
     data = first_network(measured(evidence, NOTEBOOK))
-    table = data.table[data.table["measurement"] == rates.SHORT]
+    table = data.table[data.table["measurement"] == pooled.SHORT]
     if table.empty:
         raise NotMeasured("there are no short trainings")
     above = float(data.runs["diverged_above"].iloc[0])
-    limit = loss_limit(evidence.tables.n_classes, Config.model_construct(diverged_above=above))
+    limit = loss_limit(evidence.tables.n_classes, above)
     columns = ["run", "seed", "batch_norm", "batch_size", "repetition", "learning_rate", "loss", "stable"]
     return Data(table[columns].assign(limit=limit), data.study, data.runs)
 

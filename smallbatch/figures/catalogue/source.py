@@ -6,7 +6,7 @@ import pandas as pd
 from smallbatch.figures import wilson_martinez as drawn
 from smallbatch.figures.citable import Citable
 from smallbatch.figures.evidence import Data, Evidence
-from smallbatch.measurements.wilson_martinez.parameters import named
+from smallbatch.measurements.wilson_martinez.findings import named
 
 KEYS = ["run", "dataset", "gradient", "batch_size", "repetition"]
 

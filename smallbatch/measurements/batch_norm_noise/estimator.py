@@ -31,11 +31,11 @@ def batch_norm_noise(
 
     - `mean_noise`: standard deviation over batches of the batch mean, in standard deviations of the channel,
     - `sd_noise`: standard deviation over batches of the batch's standard deviation, in the same unit,
-    - `between_images`: share of the channel's variance that lies between the means of images,
+    - `between_images`: fraction of the channel's variance that lies between the means of images,
     - `predicted`: the mean noise that follows from it where images and positions are drawn independently,
       sqrt(s / B + (1 - s) / (B positions)),
 
-    each as root mean square (the share: mean) over the channels that vary at all. Costs a pass over the images for
+    each as root mean square (the fraction: mean) over the channels that vary at all. Costs a pass over the images for
     each batch size and deal, with "fixed" a single one. Raises `ParameterError` where a batch size leaves fewer than
     four batches.
     """
@@ -87,18 +87,18 @@ def _noise(mean: np.ndarray, variance: np.ndarray, size: int, positions: int) ->
     batch_mean = by_batch.mean(axis=1)
     second_moment = (variance + mean**2).reshape(by_batch.shape).mean(axis=1)
     batch_sd = np.sqrt(np.maximum(second_moment - batch_mean**2, 0))
-    share = _share_between_images(mean, variance, positions)
-    predicted = share / size + (1 - share) / (size * positions)
+    fraction = _fraction_between_images(mean, variance, positions)
+    predicted = fraction / size + (1 - fraction) / (size * positions)
     return {
         "mean_noise": _root_mean_square(batch_mean.std(axis=0, ddof=1) / np.sqrt(pooled)),
         "sd_noise": _root_mean_square(batch_sd.std(axis=0, ddof=1) / np.sqrt(pooled)),
-        "between_images": float(share.mean()),
+        "between_images": float(fraction.mean()),
         "predicted": float(np.sqrt(predicted.mean())),
     }
 
 
-def _share_between_images(mean: np.ndarray, variance: np.ndarray, positions: int) -> np.ndarray:
-    """Return the share per channel, by analysis of variance (images are the groups, positions their members)."""
+def _fraction_between_images(mean: np.ndarray, variance: np.ndarray, positions: int) -> np.ndarray:
+    """Return the fraction per channel, by analysis of variance (images are the groups, positions their members)."""
     if positions == 1:
         return np.ones(mean.shape[1])
     within = variance.mean(axis=0) * positions / (positions - 1)

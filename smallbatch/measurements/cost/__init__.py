@@ -1,1 +1,1 @@
-"""What a batch size costs in time and memory: parameters, estimator and summary of the notebook of this name."""
+"""What a batch size costs in time and memory: measured here, and estimated for a GPU that is not at hand."""

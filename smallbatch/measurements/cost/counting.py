@@ -1,12 +1,18 @@
 """What a training step computes, moves and keeps in memory, counted from the layers of a network.
 
 Nothing is run, so it also tells what a machine would need that is not at hand. Knows no machine: rates and limits come
-from whoever asks.
+from the caller.
 """
+
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
+
+from smallbatch.measurements.cost.parameters import N_CLASSES, Config, Network
+from smallbatch.training import model
+from smallbatch.training.config import RunConfig
 
 FLOAT = 4  # bytes
 MIB = 2**20
@@ -52,10 +58,10 @@ def work(table: pd.DataFrame, batch_size: int) -> pd.DataFrame:
 
     `operations`, in floating point: a layer with weights computes its outputs, the gradient of its inputs and that of
     its weights, at the same number each; what other layers compute is left out. `bytes` are moved: each number is read
-    or written once by whoever needs it. A layer reads its inputs and writes its outputs going forward; going backward
+    or written once where it is needed. A layer reads its inputs and writes its outputs going forward; going backward
     it reads the outputs' gradient and what it has kept, and writes the inputs' gradient. Weights are read twice, their
     gradient is written and read, they and their velocity are read and written by the optimizer. `starts` counts the
-    pieces that a processor is handed: one forward, one for each gradient, one for the update.
+    pieces that a CPU or GPU is handed: one forward, one for each gradient, one for the update.
     """
     has_weights = table["kernel"] > 0
     maps = 2 * (table["inputs"] + table["outputs"]) + table["read_back"]
@@ -98,6 +104,29 @@ def memory_mib(table: pd.DataFrame, batch_size: int, trainable: int, others: int
     """
     workspace = (table["inputs"] + table["outputs"]).max()
     return FLOAT * (batch_size * (table["kept"].sum() + workspace) + 3 * trainable + others) / MIB
+
+
+class Counted(NamedTuple):
+    """A network's layers as `layers` counts them, and its numbers of trainable weights and of others."""
+
+    layers: pd.DataFrame
+    trainable: int
+    others: int
+
+    def memory_mib(self, batch_size: int) -> float:
+        """Return the memory of a training step (see `memory_mib`)."""
+        return memory_mib(self.layers, batch_size, self.trainable, self.others)
+
+
+def count(config: Config) -> dict[Network, Counted]:
+    """Return the counted layers of every network that is measured or estimated. Builds them without values."""
+    found = {}
+    for network in dict.fromkeys([*config.measured(), *config.estimated()]):
+        with model.without_values():
+            built = model.build(RunConfig.create(**config.run(network, max(2, *config.batch_sizes))), N_CLASSES)
+        numbers = [sum(int(np.prod(v.shape)) for v in some) for some in (built.trainable_variables, built.variables)]
+        found[network] = Counted(layers(built), numbers[0], numbers[1] - numbers[0])
+    return found
 
 
 def _read_back(layer: keras.layers.Layer) -> list:

@@ -1,25 +1,40 @@
-"""What the notebook `cost` measures in processes of its own, so that no peak of memory hides behind an earlier one.
+"""What is measured in a process of its own, so that no peak of memory hides behind an earlier one; and asking for it.
 
-`python -m smallbatch.measurements.cost_process` reads one request (JSON) from standard input and writes its answer
+`python -m smallbatch.measurements.cost.process` reads one request (JSON) from standard input and writes its answer
 (JSON) as the only line of standard output.
 """
 
 import json
 import os
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
+from smallbatch.measurements.cost.parameters import N_CLASSES
 from smallbatch.training.config import RunConfig
 
-N_CLASSES = 10
 N_IMAGES, IMAGES_EVALUATED = 64, 8
+MIB = 2**20
 MOST_STEPS = 500
 # Random labels teach nothing; a step this small keeps the numbers what they are, and takes as long as any other.
 LEARNING_RATE = 1e-6
+
+
+def ask(task: str, backend: str | None = None, **request) -> dict:
+    """Return the answer of this module, run in a fresh process, to a request; raise `RuntimeError` where it fails."""
+    environment = os.environ | ({"KERAS_BACKEND": backend} if backend else {}) | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    done = subprocess.run(
+        [sys.executable, "-m", __name__],
+        input=json.dumps({"task": task} | request), env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = "\n".join(done.stderr.strip().splitlines()[-3:])
+        raise RuntimeError(f"{task} {request} ended with status {done.returncode}: {last}")
+    return json.loads(done.stdout)
 
 
 def train(config: dict, rounds: int, seconds_of_a_round: float, evaluate: bool) -> dict:
@@ -77,7 +92,6 @@ def compiled_memory(image_size: int, batch_sizes: list[int]) -> dict:
     """
     import jax
 
-    from smallbatch.measurements.cost import counting
     from smallbatch.training import model
 
     with model.without_values():
@@ -98,14 +112,14 @@ def compiled_memory(image_size: int, batch_sizes: list[int]) -> dict:
             - memory.alias_size_in_bytes
             + memory.temp_size_in_bytes
         )
-        found[size] = {"memory_mib": total / counting.MIB, "operations": lowered.cost_analysis()["flops"]}
+        found[size] = {"memory_mib": total / MIB, "operations": lowered.cost_analysis()["flops"]}
     return found
 
 
 def abstract_step(network):
     """Return a training step of a network for JAX, and the shapes of its state: weights, other variables, velocity.
 
-    The step is that of `compiled.training_in_jax`, with the update written out: Keras's optimizer wants variables with
+    The step is that of `steps.training_in_jax`, with the update written out: Keras's optimizer wants variables with
     values.
     """
     import jax
@@ -146,16 +160,16 @@ def _memory_mib(which: str) -> float:
     """Return the memory "held" now or its "peak" so far, in MiB."""
     device = _accelerator_bytes()
     if device:
-        return device[which] / 2**20
+        return device[which] / MIB
     statm = Path("/proc/self/statm")
     if which == "held" and statm.is_file():
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return peak / (MIB if sys.platform == "darwin" else 2**10)
 
 
 def _accelerator_bytes() -> dict[str, int] | None:
-    """Return bytes held and their peak on the first accelerator; None where the processor computes."""
+    """Return bytes held and their peak on the first accelerator; None where the CPU computes."""
     import keras
 
     if keras.backend.backend() == "tensorflow":

@@ -14,8 +14,10 @@ belongs to this B only, and so does its mean.
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from smallbatch.errors import require
+from smallbatch.measurements.gradient_noise.parameters import BLOCKS, Config
 
 if TYPE_CHECKING:
     from smallbatch.measurements.objective import Objective
@@ -162,3 +164,35 @@ def cosine(one: Gradients, other: Gradients, seed: int = 0) -> dict[str, float]:
     # A resample without a length says that the angle is not decided.
     low, high = np.quantile(cosines[1:], [0.025, 0.975])
     return {"cosine": float(cosines[0]), "low": float(low), "high": float(high)}
+
+
+# --- What a checkpoint is measured with ---
+
+
+def measure_with_stored_statistics(objective: "Objective", config: Config, batch_size: int = 8) -> dict:
+    """Return the noise scale where batch norm uses stored statistics, and `loss`, the mean over all images in nats.
+
+    A batch's gradient is then the mean of those of its images, so the batch size drawn does not matter, and the true
+    gradient is that over all images.
+    """
+    gradients = sample_gradients(objective, batch_size, config.batches(batch_size), BLOCKS, config.seed)
+    found = gradient_noise_scale(gradients, objective.gradient(objective.weights))
+    return {"batch_norm": "recalibrated", **found, "loss": objective.loss(objective.weights)}
+
+
+def measure_with_batch_statistics(objective: "Objective", config: Config) -> pd.DataFrame:
+    """Return the noise scale at each batch size where batch norm uses the statistics of each batch, a row each.
+
+    `cosine`, `cosine_low`, `cosine_high`: of the angle between the mean gradient at this batch size and at the last.
+    """
+    rows, reference = [], None
+    for batch_size in reversed(config.batch_sizes):
+        gradients = sample_gradients(objective, batch_size, config.batches(batch_size), BLOCKS, config.seed)
+        row = {"batch_norm": "batch", **gradient_noise_scale(gradients)}
+        if reference is None:
+            reference = gradients
+        else:
+            angle = cosine(gradients, reference)
+            row |= {"cosine": angle["cosine"], "cosine_low": angle["low"], "cosine_high": angle["high"]}
+        rows.append(row)
+    return pd.DataFrame(rows[::-1])

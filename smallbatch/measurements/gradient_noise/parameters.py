@@ -1,16 +1,11 @@
-"""Gradient noise along training: the parameters of the notebook, and what it measures at each checkpoint."""
+"""The parameters of the notebook about gradient noise along training."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-import pandas as pd
 from pydantic import model_validator
 
 from smallbatch.measurements.checkpoint import BATCH_SIZES, CheckpointConfig, meaning
-from smallbatch.measurements.gradient_noise import estimator
 from smallbatch.parameters import parameter
-
-if TYPE_CHECKING:
-    from smallbatch.measurements.objective import Objective
 
 # Parts of the batches that the bootstrap draws from.
 BLOCKS = 20
@@ -53,51 +48,3 @@ class Config(CheckpointConfig):
     def batches(self, batch_size: int) -> int:
         """Return how many batches of a size are drawn, a multiple of `BLOCKS`."""
         return BLOCKS * max(1, self.images_drawn // (batch_size * BLOCKS))
-
-
-def with_stored_statistics(objective: "Objective", config: Config, batch_size: int = 8) -> dict:
-    """Return the noise scale where batch norm uses stored statistics, and `loss`, the mean over all images in nats.
-
-    A batch's gradient is then the mean of those of its images, so the batch size drawn does not matter, and the true
-    gradient is that over all images.
-    """
-    gradients = estimator.sample_gradients(objective, batch_size, config.batches(batch_size), BLOCKS, config.seed)
-    found = estimator.gradient_noise_scale(gradients, objective.gradient(objective.weights))
-    return {"batch_norm": "recalibrated", **found, "loss": objective.loss(objective.weights)}
-
-
-def with_batch_statistics(objective: "Objective", config: Config) -> pd.DataFrame:
-    """Return the noise scale at each batch size where batch norm uses the statistics of each batch, a row each.
-
-    `cosine`, `cosine_low`, `cosine_high`: of the angle between the mean gradient at this batch size and at the last.
-    """
-    rows, reference = [], None
-    for batch_size in reversed(config.batch_sizes):
-        gradients = estimator.sample_gradients(objective, batch_size, config.batches(batch_size), BLOCKS, config.seed)
-        row = {"batch_norm": "batch", **estimator.gradient_noise_scale(gradients)}
-        if reference is None:
-            reference = gradients
-        else:
-            angle = estimator.cosine(gradients, reference)
-            row |= {"cosine": angle["cosine"], "cosine_low": angle["low"], "cosine_high": angle["high"]}
-        rows.append(row)
-    return pd.DataFrame(rows[::-1])
-
-
-def summarize(table: pd.DataFrame) -> dict:
-    """Return the numbers a page would quote: noise scales and cosines with intervals, by statistics and epoch."""
-    summary = {}
-    for row in table.to_dict("records"):
-        kind = "recalibrated" if row["batch_norm"] == "recalibrated" else f"batch_of_{row['batch_size']}"
-        names = ["noise_scale", "low", "high"]
-        if pd.notna(row.get("cosine")):
-            names += ["cosine", "cosine_low", "cosine_high"]
-        summary.setdefault(kind, {})[f"epoch_{row['epoch']}"] = {name: row[name] for name in names}
-    return summary
-
-
-def tidy(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as it is published: the epoch first, and six digits."""
-    numbers = table.select_dtypes("float").columns
-    rounded = table.assign(**{name: table[name].map(lambda x: float(f"{x:.6g}")) for name in numbers})
-    return rounded[["epoch", *rounded.columns.drop("epoch")]]

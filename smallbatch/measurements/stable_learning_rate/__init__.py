@@ -1,1 +1,1 @@
-"""Which learning rates a batch size survives: parameters, estimator and summary of the notebook of this name."""
+"""Learning rates by batch size: the best of one step, and the largest that a short training survives."""

@@ -5,6 +5,7 @@ checkpoint and change nothing but batch size and rate; `scaling_laws` beside thi
 knows Keras: an objective has `n_images`, `weights` (p,), `loss(weights, indices)` and `gradient(weights, indices)`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ NEIGHBOURS = 2
 def one_step_learning_rate(
     objective: "Objective", draws: dict[int, int], learning_rates: Sequence[float], seed: int = 0
 ) -> pd.DataFrame:
-    """Measure the loss after a single step of plain SGD from `objective.weights`.
+    """Measure the loss after a single step of SGD without momentum from `objective.weights`.
 
     McCandlish et al. 2018, section 2.2: the best rate of one step is eps_max / (1 + B_noise / B). `draws` says for each
     batch size how many batches to take: the smaller they are, the more are needed. Only the rates around the best are
@@ -121,6 +122,11 @@ def _lowest_point(rates: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.
             if curvature > 0:
                 best[n] += (up * right**2 - down * left**2) / (2 * curvature)
     return best, places
+
+
+def loss_limit(n_classes: int, diverged_above: float) -> float:
+    """Return the loss (nats) above which a short training has diverged; at chance level it is log(classes)."""
+    return diverged_above * math.log(n_classes)
 
 
 FinalLoss = Callable[[int, float, int], float]

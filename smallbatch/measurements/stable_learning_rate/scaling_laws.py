@@ -2,8 +2,8 @@
 
 Three rules of thumb have no shape to fit: the rate stays, grows with the square root of the batch size, or with the
 batch size. The fourth, eps_max / (1 + B_noise / B), is what McCandlish et al. 2018 (section 2.2) derive for the best
-rate of one step: linear below the noise scale B_noise and constant above it. A free power of the batch size stands
-beside them, since its exponent says at a glance where between constant (0) and linear (1) the rates are.
+rate of one step: linear below the noise scale B_noise and constant above it. A power law with a free exponent is fitted
+too, since its exponent says at a glance where between constant (0) and linear (1) the rates are.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Fits(NamedTuple):
     1), `exponent`, or `eps_max` and `b_noise` (images). `comparison` has a row per law: `aicc`, the corrected Akaike
     criterion of log rates with equal normal errors; `left_out_error`, how far a law fitted to the other batch sizes is
     off at the one left out, as a factor (root mean square of log rates); `is_best`: the lowest such error; and
-    `share_best`, the share of resamples where the law has it. The power law takes no part in being best.
+    `share_best`, the fraction of resamples where the law has it. The power law takes no part in being best.
     """
 
     parameters: pd.DataFrame
@@ -38,8 +38,8 @@ class Fits(NamedTuple):
 def fit_laws(batch_sizes: Sequence[float], rates: Sequence[float], resampled: np.ndarray | None = None) -> Fits:
     """Fit each of `LAWS` to positive rates, (n,), by least squares of their logarithms.
 
-    `batch_sizes` (n,) may repeat: every rate is a point. Each row of `resampled` (resamples, n) stands for the rates in
-    another world; `low` and `high` are 95 % percentile bounds over these rows (not a number without them).
+    `batch_sizes` (n,) may repeat: every rate is a point. Each row of `resampled` (resamples, n) is a bootstrap sample
+    of the rates; `low` and `high` are 95 % percentile bounds over these rows (not a number without them).
 
     `b_noise` is sought from a thousandth of the smallest to a thousand times the largest batch size; at either end the
     rates cannot tell it (there, they do not depend on the batch size, or are proportional to it).
@@ -52,20 +52,20 @@ def fit_laws(batch_sizes: Sequence[float], rates: Sequence[float], resampled: np
     )
     are_rates = rates.shape == sizes.shape and np.isfinite(rates).all() and (rates > 0).all()
     require("rates", rates.tolist(), are_rates, "one positive number for each batch size")
-    worlds = np.empty((0, len(rates))) if resampled is None else resampled
+    samples = np.empty((0, len(rates))) if resampled is None else resampled
     errors = {law: _left_out_error(law, sizes, rates) for law in LAWS}
-    wins = [_best({law: _left_out_error(law, sizes, world) for law in LAWS}) for world in worlds]
+    wins = [_best({law: _left_out_error(law, sizes, sample) for law in LAWS}) for sample in samples]
     parameters, comparison = [], []
     for law in LAWS:
         found = _fit(law, sizes, rates)
-        others = pd.DataFrame([_fit(law, sizes, world) for world in worlds], columns=list(found), dtype=float)
+        others = pd.DataFrame([_fit(law, sizes, sample) for sample in samples], columns=list(found), dtype=float)
         bounds = others.quantile([0.025, 0.975])
         for name, value in found.items():
             low, high = bounds[name]
             parameters.append({"law": law, "parameter": name, "value": value, "low": low, "high": high})
         row = {"law": law, "aicc": _aicc(law, found, sizes, rates), "left_out_error": float(np.exp(errors[law]))}
-        share = np.mean([win == law for win in wins]) if wins else np.nan
-        comparison.append({**row, "is_best": law == _best(errors), "share_best": share})
+        fraction = np.mean([win == law for win in wins]) if wins else np.nan
+        comparison.append({**row, "is_best": law == _best(errors), "share_best": fraction})
     return Fits(pd.DataFrame(parameters), pd.DataFrame(comparison))
 
 

@@ -1,1 +1,1 @@
-"""The source of the claim (Wilson & Martinez 2003), repeated: parameters, estimator and summary of its notebook."""
+"""The source that the claim cites, Wilson & Martinez 2003, measured again with small networks."""

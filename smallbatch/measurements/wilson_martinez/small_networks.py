@@ -46,16 +46,16 @@ class Sets(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """What training at one batch size came to.
+    """The outcome of training at one batch size.
 
-    `holdout` and `test`: accuracy after each epoch, as shares (epochs, repetitions, rates). `first_loss` and
-    `last_loss`: training loss before the first and after the last epoch, in nats (repetitions, rates).
+    `holdout` and `test`: accuracy after each epoch, as fractions (epochs, repetitions, rates). `initial_loss` and
+    `final_loss`: training loss before the first and after the last epoch, in nats (repetitions, rates).
     """
 
     holdout: np.ndarray
     test: np.ndarray
-    first_loss: np.ndarray
-    last_loss: np.ndarray
+    initial_loss: np.ndarray
+    final_loss: np.ndarray
 
 
 # --- One network ---
@@ -69,12 +69,12 @@ def scores(weights: Weights, inputs: jax.Array) -> jax.Array:
 
 def loss(weights: Weights, examples: Examples) -> jax.Array:
     """Return the mean cross-entropy of a softmax over the scores, in nats."""
-    log_shares = jax.nn.log_softmax(scores(weights, examples.inputs))
-    return -(examples.targets * log_shares).sum(axis=-1).mean()
+    log_probabilities = jax.nn.log_softmax(scores(weights, examples.inputs))
+    return -(examples.targets * log_probabilities).sum(axis=-1).mean()
 
 
 def accuracy(weights: Weights, examples: Examples) -> jax.Array:
-    """Return the share of examples classified correctly."""
+    """Return the fraction of examples classified correctly."""
     found = scores(weights, examples.inputs).argmax(axis=-1)
     return (found == examples.targets.argmax(axis=-1)).mean()
 
@@ -120,17 +120,17 @@ _accuracies = jax.jit(_side_by_side(accuracy, rates=False))
 
 
 def train(
-    first: Weights, sets: Sets, orders: Iterable[np.ndarray], batch_size: int, rates: np.ndarray, gradient: Gradient
+    initial: Weights, sets: Sets, orders: Iterable[np.ndarray], batch_size: int, rates: np.ndarray, gradient: Gradient
 ) -> Curves:
     """Train a network for each repetition and rate, by plain gradient descent: no momentum, no decay, a constant rate.
 
-    `first`: weights with an axis of repetitions; all rates start from the same. `orders`: for each epoch the order of
+    `initial`: weights with an axis of repetitions; all rates start from the same. `orders`: for each epoch the order of
     the training examples, (repetitions, n). `rates` (rates,).
     """
-    networks = jax.tree.map(lambda w: jnp.repeat(jnp.asarray(w)[:, None], len(rates), axis=1), first)
+    networks = jax.tree.map(lambda w: jnp.repeat(jnp.asarray(w)[:, None], len(rates), axis=1), initial)
     rates = jnp.asarray(rates, networks.hidden.dtype)
     sets = jax.tree.map(jnp.asarray, sets)
-    first_loss = _losses(networks, sets.train)
+    initial_loss = _losses(networks, sets.train)
     holdout, test = [], []
     for order in orders:
         networks = _train_epoch(networks, sets.train, jnp.asarray(order), rates, batch_size, gradient)
@@ -139,13 +139,13 @@ def train(
     return Curves(
         np.stack(holdout),
         np.stack(test),
-        np.asarray(first_loss, float),
+        np.asarray(initial_loss, float),
         np.asarray(_losses(networks, sets.train), float),
     )
 
 
 def use_one_thread() -> None:
-    """Keep JAX to one thread of the processor: small matrices gain nothing from more. Call it before JAX computes."""
+    """Keep JAX to one thread of the CPU: small matrices gain nothing from more. Call it before JAX computes."""
     flag = "--xla_cpu_multi_thread_eigen=false"
     if flag not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()

@@ -63,9 +63,9 @@ def laws(panel: pd.DataFrame) -> Fits | None:
 
 
 def exponent(panel: pd.DataFrame) -> Estimate:
-    """Return the power of the batch size that the rates grow with: fitted for each unit, then averaged over units.
+    """Return the exponent of the batch size that the rates grow with: fitted for each unit, then averaged over units.
 
-    0 is the same rate at every batch size, 1 a rate in proportion to it. Units without all batch sizes are left out.
+    0 is the same rate at every batch size, 1 linear scaling. Units without all batch sizes are left out.
     """
     logs = np.log2(panel.pivot(index="unit", columns="batch_size", values="learning_rate")).dropna()
     if logs.shape[1] < 2 or logs.empty:

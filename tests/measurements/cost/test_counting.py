@@ -117,9 +117,9 @@ def test_operations_and_arguments_agree_with_xla():
     """On JAX, with the training step that the notebook compiles: no padding here, so XLA counts what we count."""
     code = """
 import json, jax
-from smallbatch import counting, model
-from smallbatch.measurements.cost_process import abstract_step
-from tests.test_counting import small_network
+from smallbatch.training import model
+from smallbatch.measurements.cost.process import abstract_step
+from tests.measurements.cost.test_counting import small_network
 with model.without_values():
     network = small_network()
 step, state = abstract_step(network)

@@ -1,6 +1,6 @@
 """The least time that a training step can take on a machine: what it must move, and what it must compute.
 
-Counted for convolutions and the classifier only, and as if each number were read and written once by whoever needs it:
+Counted for convolutions and the classifier only, and as if each number were read and written once where it is needed:
 no program can be faster than this with these operations in float32, and none gets quite there.
 """
 
