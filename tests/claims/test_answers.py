@@ -11,8 +11,8 @@ import pytest
 from smallbatch import claims
 from smallbatch.claims import answers
 from smallbatch.claims.rules import Found, IntervalRule, RemedyRule
-from smallbatch.figures import answers as drawn
-from smallbatch.figures.catalogue import answers as catalogue
+from smallbatch.figures.catalogue import verdicts as catalogue
+from smallbatch.figures.catalogue import verdicts as drawn
 from tests.simulated import study, with_combination
 
 LONG = 0.9997
