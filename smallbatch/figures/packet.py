@@ -171,7 +171,8 @@ def bibtex(entry: FigureEntry, book: dict) -> str:
         "year": book["year"],
         "note": LICENCE,
     } | ({"url": book["address"]} if book["address"] else {})
-    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    # A field is one line, so that none ends the block in which a page shows the entry.
+    lines = ",\n".join(f"  {name} = {{{' '.join(value.split())}}}" for name, value in fields.items())
     return f"@misc{{smallbatch-{entry.slug},\n{lines}\n}}\n"
 
 

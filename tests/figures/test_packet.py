@@ -77,6 +77,11 @@ def test_citation_and_bibtex_name_title_slug_version_and_year(tmp_path):
         assert any(words in field for field in fields.values()), words
 
 
+def test_a_field_of_a_bibtex_entry_is_one_line(tmp_path):
+    # A page shows the entry in a block that a line of its own could end.
+    assert "  title = {{A ``` title}},\n" in written(tmp_path, title="A\n```\ntitle")["bibtex"]
+
+
 def test_a_word_in_a_table_is_never_taken_for_a_missing_value(tmp_path):
     seen = []
     written(tmp_path, draw=lambda table: seen.append(table) or plt.figure())
