@@ -140,7 +140,9 @@ def mean_gradient_direction(table: pd.DataFrame, intervals: bool = False) -> plt
         if intervals:
             bars = style.interval(rows["cosine"], rows["cosine_low"], rows["cosine_high"])
             axis.errorbar(x, rows["cosine"], bars, color=colour, linestyle="", elinewidth=1.2, capsize=2)
-        style.join_means(axis, rows["batch_size"], rows["cosine"], colour, marker, f"{epoch}", width=1.2)
+        # Means of several networks stand at the true size, between the dots.
+        places = x if intervals else rows["batch_size"]
+        style.join_means(axis, places, rows["cosine"], colour, marker, f"{epoch}", width=1.2)
     axis.axhline(0, color="0.4", linewidth=1)
     axis.set(xlabel="Batch size (images)", ylabel="Cosine with the mean gradient\nat the largest batch size")
     style.label_batch_sizes(axis, table["batch_size"])
