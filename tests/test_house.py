@@ -26,13 +26,9 @@ KNOWN_UPWARD = {
     ("smallbatch.diagnosis", "smallbatch.figures"): "the drawing of a diagnosis",
     ("smallbatch.diagnosis", "smallbatch.training.evaluation"): "the scores of a model",
 }
-KNOWN_BACKWARD = {  # imports without which there would be no circle
-    ("smallbatch.figures.citable", "smallbatch.figures.catalogue"): "a figure looks up where it stands",
-}
+KNOWN_BACKWARD = {}  # imports without which there would be no circle
 LONGEST = 300
 LONG = {
-    "smallbatch.figures": "style, axes and the figures that notebooks draw",
-    "smallbatch.figures.measurements": "figures of three measurements",
     "smallbatch.training.config": "one thing: every parameter of a training, and what they rule out together",
 }
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from smallbatch.errors import UserError
-from smallbatch.figures.citable import LICENCE, about
+from smallbatch.figures.packet import LICENCE, about
 from workflow import stages
 
 WORK = stages.ROOT / "_build" / "pdf"

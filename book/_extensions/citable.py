@@ -7,8 +7,10 @@ to cite it, and what is behind it. Where the study measured nothing to draw, the
 import json
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from address import source_of
+from as_text import as_code, as_text
 from docutils import nodes
 from docutils.statemachine import StringList
 from figure_code import PAGE, anchor_of, file_of
@@ -104,10 +106,14 @@ class CitableFigure(SphinxDirective):
             for kind, label in KINDS.items()
         )
         text = BOX.format(
+            slug=facts["slug"],
             links=links,
+            citation=as_text(facts["citation"]),
+            bibtex=facts["bibtex"].rstrip(),
+            licence=as_text(facts["licence"]),
+            licence_address=facts["licence_address"],
             runs=self._runs(facts),
             code=self._code(facts["code"]),
-            **{name: facts[name].rstrip() for name in ("slug", "citation", "bibtex", "licence", "licence_address")},
         )
         holder = nodes.container()
         self.state.nested_parse(StringList(text.splitlines(), source=f"figure {facts['slug']}"), 0, holder)
@@ -118,15 +124,15 @@ class CitableFigure(SphinxDirective):
             return "None: the table is computed."
         studies = facts["study"].split(", ")
         if not facts["runs"]:
-            return f"Tables in {' and '.join(f'`results/{study}`' for study in studies)}."
-        folders = " and ".join(f"`results/{study}/runs`" for study in studies)
+            return f"Tables in {' and '.join(as_code(f'results/{study}') for study in studies)}."
+        folders = " and ".join(as_code(f"results/{study}/runs") for study in studies)
         names = f"{len(facts['runs'])} records in {folders}, named in the JSON file"
         # The page of runs lists those of the study that the book is built for, and experiments of others share names.
         listed = studies == [os.environ.get("SMALLBATCH_STUDY", "laptop")]
         if RUNS not in self.env.found_docs or not facts["experiments"] or not listed:
             return f"{names}."
         page = f"{self._root()}{RUNS}.html"
-        shown = ", ".join(f'<a href="{page}?q={name}">{name}</a>' for name in facts["experiments"])
+        shown = ", ".join(f'<a href="{page}?q={quote(name)}">{as_text(name)}</a>' for name in facts["experiments"])
         return f"{names}; experiment {shown}."
 
     def _code(self, name: str) -> str:

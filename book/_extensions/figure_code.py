@@ -26,9 +26,9 @@ def anchor_of(module: str) -> str:
 
 
 def modules() -> list[str]:
-    """Return the modules of smallbatch.figures that are not run as a command, the package itself first."""
-    names = sorted(path.stem for path in ROOM.glob("*.py") if not path.stem.startswith("__"))
-    return ["smallbatch.figures", *(f"smallbatch.figures.{name}" for name in names)]
+    """Return the modules of smallbatch.figures that are not run as a command, packages before what they hold."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in ROOM.rglob("*.py") if path.stem != "__main__")
+    return sorted(".".join(path.parts).removesuffix(".__init__") for path in paths)
 
 
 class DrawingCode(SphinxDirective):

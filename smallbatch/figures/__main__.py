@@ -9,8 +9,8 @@ from pathlib import Path
 
 from smallbatch.errors import UserError
 from smallbatch.figures.catalogue import FIGURES
-from smallbatch.figures.citable import write_packet
 from smallbatch.figures.evidence import Evidence
+from smallbatch.figures.packet import write_packet
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,28 +1,34 @@
-"""What figures are drawn from: the tables of a study, those published beside it, and the runs behind each figure."""
+"""What figures are drawn from: the tables of a study, those published beside it, and the runs behind each figure.
 
+Knows no figure and draws nothing.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from smallbatch import claims
-from smallbatch.claims import NotMeasured
+from smallbatch.claims import NotMeasured, Tables, Verdicts, judge, read
 from smallbatch.claims.store import read_verdicts
+from smallbatch.claims.tables import runs_of
 from smallbatch.paths import in_project
+from smallbatch.statistics import error_points
+from smallbatch.study.notebooks import config_class
 from smallbatch.study.tables import read_measurements, read_tables
 
 # The study whose records are committed: pages take from it what the study that they are built for did not measure.
 PUBLISHED = "laptop"
 ARTEFACTS = "artefacts"
-# The published network on a processor: one experiment, of the same name as the miniature's among the artefacts.
+# The published network on a CPU: one experiment, of the same name as the miniature's among the artefacts.
 FULL = "full"
-# The published network on a GPU: the main experiment of the published study, and the asker's pair.
+# The published network on a GPU: the main experiment of the published study, and the question's two batch sizes.
 GPU = "gpu"
 
 
 @dataclass(frozen=True)
-class Data:
+class FigureData:
     """The table that one figure is drawn from, the study that it comes from, and the rows of its runs.
 
     A table that is computed and rests on no study has an empty `study`; one that rests on several names them with
@@ -82,7 +88,7 @@ def _images(runs: pd.DataFrame) -> str:
 
 
 def _hardware(runs: pd.DataFrame) -> str:
-    """Return what computed: the GPUs, and the processors of the runs that had none."""
+    """Return what computed: the GPUs, and the CPUs of the runs that had none."""
     without = runs[runs["accelerators"].fillna("") == ""] if "accelerators" in runs else runs
     return ", ".join(filter(None, (_values(runs, "accelerators"), _values(without, "processor"))))
 
@@ -105,33 +111,43 @@ class Evidence:
         return in_project("results") / self.study
 
     @cached_property
-    def tables(self) -> claims.Tables:
+    def tables(self) -> Tables:
         """The tables that claims are judged from."""
-        return claims.read(self.folder)
+        return read(self.folder)
 
     @cached_property
-    def verdicts(self) -> claims.Verdicts:
+    def verdicts(self) -> Verdicts:
         """The verdicts of all claims: those kept beside the tables, if they are of these; else judged now."""
         kept = read_verdicts(self.folder)
-        return claims.judge(self.tables) if kept is None else kept
+        return judge(self.tables) if kept is None else kept
 
     def runs(self, experiment: str, **wanted) -> pd.DataFrame:
         """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""
-        return claims.tables.runs_of(self.tables, experiment, **wanted)
+        return runs_of(self.tables, experiment, **wanted)
 
-    def experiment(self, experiment: str, columns: list[str], **wanted) -> Data:
+    def experiment(self, experiment: str, columns: list[str], **wanted) -> FigureData:
         """Return columns of an experiment's runs, with `run` and `seed` before them."""
         runs = self.runs(experiment, **wanted)
-        return Data(_pick(runs, ["run", "seed", *columns]), self.study, runs)
+        return FigureData(_pick(runs, ["run", "seed", *columns]), self.study, runs)
 
-    def histories(self, experiment: str, columns: list[str], **wanted) -> Data:
+    def histories(self, experiment: str, columns: list[str], **wanted) -> FigureData:
         """Return columns of the history of an experiment's runs, an epoch a row; parameters of the run are joined."""
         runs = self.runs(experiment, **wanted)
         if self.tables.history.empty:
             raise NotMeasured("there is no history of training")
         parameters = [c for c in columns if c not in self.tables.history]
         joined = self.tables.history.merge(runs[["run", "seed", *parameters]], on="run")
-        return Data(_pick(joined, ["run", "seed", "epoch", *columns]), self.study, runs)
+        return FigureData(_pick(joined, ["run", "seed", "epoch", *columns]), self.study, runs)
+
+    def errors_by_evaluation(self, runs: pd.DataFrame, columns: list[str], evaluations: Iterable[str]) -> pd.DataFrame:
+        """Return a row per run and evaluation: its seed, some columns, outcome and test error (points)."""
+        parts = [
+            runs[["run", "seed", *columns, "outcome"]].assign(
+                evaluation=name, test_error=error_points(runs[f"{name}_test_accuracy"], self.tables.n_classes)
+            )
+            for name in evaluations
+        ]
+        return pd.concat(parts, ignore_index=True)
 
     def measurement(self, notebook: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         """Return points, summaries and study of a measurement: of this study, else of the published one."""
@@ -139,6 +155,20 @@ class Evidence:
             if (in_project("results") / study / f"{notebook}.csv").is_file():
                 return *read_measurements(f"results/{study}", notebook), study
         raise NotMeasured(f"no run of the notebook {notebook} is recorded")
+
+    def measured(self, notebook: str) -> FigureData:
+        """Return all points of a measurement notebook, with the runs behind them; see `measurement`.
+
+        Gathered tables name only the parameters that are not at the notebook's default; `runs` of the data has them
+        all.
+        """
+        points, runs, study = self.measurement(notebook)
+        defaults = {name: field.default for name, field in config_class(notebook).model_fields.items()}
+        missing = {
+            name: default for name, default in defaults.items() if name not in runs and not isinstance(default, list)
+        }
+        head = pd.DataFrame([missing] * len(runs), index=runs.index)
+        return FigureData(points, study, pd.concat([head, runs], axis=1))
 
     def beside(self, study: str) -> "Evidence":
         """Return the evidence of a published study, whatever study the book is built for."""
@@ -153,10 +183,6 @@ class Evidence:
         rows = runs[runs["experiments"].str.split().map(lambda names: experiment in names)]
         history = history.merge(rows[["run", "used_batch_norm_momentum"]], on="run")
         return rows, history
-
-    def artefacts(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return runs and history of an experiment of the study that shows artefacts on purpose."""
-        return self.published(ARTEFACTS, experiment)
 
 
 def _pick(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -7,8 +7,7 @@ import pytest
 
 from smallbatch import claims
 from smallbatch.claims import words
-from smallbatch.figures import answers as drawn
-from smallbatch.figures.catalogue import answers as catalogue
+from smallbatch.figures.catalogue import verdicts as drawn
 from tests.simulated import study
 
 
@@ -16,7 +15,7 @@ from tests.simulated import study
 def rows():
     tables = study(sgd=(0.5, 0.1), norm=(-0.3, 0.1), lag={0.9997: (30, 5), 0.99: (4, 1)})
     made_up = SimpleNamespace(verdicts=claims.judge(tables), study="made-up", tables=tables)
-    rows = catalogue.verdict_table(made_up).table
+    rows = drawn.verdict_table(made_up).table
     for row in rows.itertuples():
         verdict = made_up.verdicts[row.claim]
         assert (row.verdict, row.statement) == (verdict.word, verdict.shown_statement)
@@ -35,5 +34,5 @@ def test_the_figure_has_a_line_symbol_and_word_for_every_verdict(rows):
     for verdict, (_, symbol) in drawn.VERDICTS.items():
         assert texts.count(verdict) == texts.count(symbol) == (rows["verdict"] == verdict).sum() > 0
     assert set(drawn.VERDICTS) == set(claims.VERDICTS)
-    alt = catalogue.FIGURES[0].alt(rows)
+    alt = drawn.FIGURES[0].alt(rows)
     assert all(row.statement in alt and row.verdict in alt for row in rows.itertuples())

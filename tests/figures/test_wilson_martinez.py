@@ -1,19 +1,14 @@
 """Figures of the replication of Wilson & Martinez 2003: a dot per repetition, means with intervals, guide lines."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import PathCollection
 
-from smallbatch.figures import wilson_martinez as figures
+from smallbatch.figures.catalogue import FIGURES
+from smallbatch.figures.catalogue import wilson_martinez as figures
+from smallbatch.figures.evidence import Evidence
+from tests.figures.drawn import dots, hollow, table_of
 from tests.wilson_martinez import made_table
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def figure_table(datasets=("iris", "digits"), gradients=("mean", "sum")):
@@ -23,15 +18,6 @@ def figure_table(datasets=("iris", "digits"), gradients=("mean", "sum")):
             table = made_table().assign(dataset=name, gradient=gradient)
             tables.append(table.assign(after_1=0.5, after_2=0.7 + 0.01 * table["repetition"]))
     return pd.concat(tables, ignore_index=True)
-
-
-def scattered(axis):
-    """Return the collections of dots; error bars are collections too."""
-    return [collection for collection in axis.collections if isinstance(collection, PathCollection)]
-
-
-def dots(axis):
-    return np.concatenate([np.asarray(collection.get_offsets()) for collection in scattered(axis)])
 
 
 def test_gathered_tables_of_default_runs_are_those_of_iris_and_means():
@@ -46,8 +32,7 @@ def test_every_repetition_is_a_dot_and_those_without_an_answer_are_hollow():
     axes = np.array(figures.accuracy_and_epochs(table).axes).reshape(2, 2)
     for column, name in enumerate(("iris", "digits")):
         part = table[table["dataset"] == name]
-        hollow = [dots for dots in scattered(axes[1, column]) if dots.get_facecolors().size == 0]
-        assert sum(len(dots.get_offsets()) for dots in hollow) == part["censored"].sum() == 1
+        assert len(hollow(axes[1, column])) == part["censored"].sum() == 1
         for row, values in ((0, "test_accuracy"), (1, "epochs_to_target")):
             drawn = np.sort(dots(axes[row, column])[:, 1])
             np.testing.assert_allclose(drawn, np.sort(part[values]))
@@ -60,11 +45,10 @@ def test_stable_rates_show_both_conventions_with_guides_from_batch_size_one():
     sizes = np.array([1, 2, 4, 8, 16])
     for axis in figure.axes:
         lines = {line.get_linestyle(): line.get_ydata() for line in axis.lines}
-        for style, power in (("--", -1), (":", 0), ("-.", 1)):
-            np.testing.assert_allclose(lines[style], 0.5 * sizes.astype(float) ** power)
+        for style, exponent in (("--", -1), (":", 0), ("-.", 1)):
+            np.testing.assert_allclose(lines[style], 0.5 * sizes.astype(float) ** exponent)
         assert len(dots(axis)) == 60
-        hollow = [dots for dots in scattered(axis) if dots.get_facecolors().size == 0]
-        assert sum(len(dots.get_offsets()) for dots in hollow) == 12  # those above the highest rate tried
+        assert len(hollow(axis)) == 12  # those above the highest rate tried
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert set(labels) == {"mean of gradients", "sum of gradients", "1 / batch size", "level", "batch size"}
 
@@ -87,3 +71,18 @@ def test_learning_curves_are_means_over_the_repetitions():
     for line in axis.lines:
         assert list(line.get_xdata()) == [1, 2]
         np.testing.assert_allclose(line.get_ydata(), [0.5, 0.725])
+
+
+def test_the_source_is_told_at_both_ends_of_the_batch_sizes():
+    evidence = Evidence("no such study")
+    data, table = FIGURES["source-accuracy"].data(evidence), table_of("source-accuracy", evidence)
+    assert set(table["gradient"]) == {"mean"} and data.runs["dataset"].nunique() == 4
+    digits = table[table["dataset"] == "digits"].groupby("batch_size")["test_accuracy"].mean()
+    text = (
+        f"Digits: test accuracy {100 * digits[1]:.1f} % at batch size 1 and {100 * digits[512]:.1f} % at batch size 512"
+    )
+    assert text in FIGURES["source-accuracy"].alt(table)
+    rates = table_of("source-rates", evidence)
+    iris = rates[(rates["dataset"] == "iris") & (rates["gradient"] == "mean") & (rates["batch_size"] == 1)]
+    mean = np.exp(np.log(iris["largest_stable_rate"]).mean())
+    assert f"Iris, mean of gradients: {mean:.2g} at batch size 1" in FIGURES["source-rates"].alt(rates)

@@ -1,62 +1,89 @@
-"""Figures of the page "Which noise regularizes?"."""
+"""The two noises of a small batch taken apart: that of its gradient and that of its batch norm, each alone."""
 
-import contextlib
-
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from smallbatch.claims.catalogue.noise import INTERACTION, INTERACTION_SIZES, interaction_cells
 from smallbatch.claims.conditions import LARGEST
 from smallbatch.claims.tables import errors_of
-from smallbatch.figures import channels, describe, noise
-from smallbatch.figures.citable import Citable
-from smallbatch.figures.evidence import Data, Evidence, NotMeasured
-from smallbatch.figures.measured import measured
+from smallbatch.figures import alt_text, style
+from smallbatch.figures.evidence import Evidence, FigureData, NotMeasured
+from smallbatch.figures.packet import FigureEntry
 from smallbatch.statistics import error_points, mean_over_seeds
 
-# Of each arm: the experiment, and the column with the number of images that the arm makes small.
+# Of each condition: the experiment, and the column with the number of images that the condition makes small.
 SIZES = {
     "standard": ("batch_size", "batch_size"),
     "ghost": ("ghost", "used_normalization_batch_size"),
     "masked": ("masked_loss", "used_sgd_batch_size"),
     "group": ("group_norm", "batch_size"),
 }
-# Layers drawn one by one: the first, the middle and the last.
-SHARES = (0, 0.5, 1)
+# Colour, marker and label of each condition, throughout the book.
+CONDITIONS = {
+    "standard": (style.PALETTE[0], "o", "standard: both noises"),
+    "ghost": (style.PALETTE[1], "s", "ghost batch norm: noise of batch norm"),
+    "masked": (style.PALETTE[2], "D", "masked loss: noise of the gradient"),
+    "group": (style.PALETTE[4], "^", "group norm: no batch statistics"),
+}
 
 
-def _arms(evidence: Evidence) -> Data:
+def _conditions(evidence: Evidence) -> FigureData:
     parts, large = [], pd.DataFrame()
-    for arm, (experiment, column) in SIZES.items():
+    for condition, (experiment, column) in SIZES.items():
         try:
             runs = evidence.runs(experiment)
         except NotMeasured:
             continue
         # Group norm has no statistics of batches: there is nothing to recalibrate.
-        evaluation = "moving" if arm == "group" else "recalibrated"
+        evaluation = "moving" if condition == "group" else "recalibrated"
         error = error_points(runs[f"{evaluation}_test_accuracy"], evidence.tables.n_classes)
         runs = runs.assign(
-            arm=arm, size=runs[column].astype(int), evaluation=evaluation, test_error=error, shared=False
+            arm=condition, size=runs[column].astype(int), evaluation=evaluation, test_error=error, shared=False
         )
-        if arm == "standard":
+        if condition == "standard":
             large = runs[runs["size"] == LARGEST]
-        elif arm in ("ghost", "masked"):
-            # At 32 both are the standard arm: its runs are the end of their lines.
-            runs = pd.concat([runs, large.assign(arm=arm, shared=True)])
+        elif condition in ("ghost", "masked"):
+            # At 32 both are the standard condition: its runs are the end of their lines.
+            runs = pd.concat([runs, large.assign(arm=condition, shared=True)])
         parts.append(runs)
     if not parts:
         raise NotMeasured("there are no runs of any arm")
     runs = pd.concat(parts, ignore_index=True)
     columns = ["arm", "size", "run", "seed", "evaluation", "outcome", "test_error", "shared"]
-    return Data(runs[columns], evidence.study, runs)
+    return FigureData(runs[columns], evidence.study, runs)
 
 
-def _arms_alt(table: pd.DataFrame) -> str:
-    found = describe.lines(table, "arm", "size", "test_error", 1, 1, " %")
+def channels(table: pd.DataFrame) -> plt.Figure:
+    """Return test error (points) against the size that each condition makes small; dots are runs, lines join means.
+
+    `table` has `arm` (the condition, a key of `CONDITIONS`), `size` (images), `test_error`, `outcome` and `shared`:
+    true where a run of the standard condition stands for another one, of which it is the end; it counts in that
+    condition's line, and is a dot only once. Runs that diverged are hollow.
+    """
+    conditions = [name for name in CONDITIONS if name in set(table["arm"])]
+    for axis, shown in style.with_close_up(table, "size", "test_error", 4.8):
+        for place, name in enumerate(conditions):
+            colour, marker, label = CONDITIONS[name]
+            runs = shown[shown["arm"] == name]
+            own = runs[~runs["shared"]]
+            x = style.shifted(own["size"], place, len(conditions), 0.11)
+            style.dots(axis, x, own["test_error"], own["outcome"] == "diverged", colour, marker)
+            style.join_means(axis, runs["size"], runs["test_error"], colour, marker, label)
+        axis.set(ylabel="Test error (%)")
+        style.label_batch_sizes(axis, shown["size"])
+    axis.set(xlabel="Size of what the arm makes small (images)")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, fontsize=10)
+    axis.figure.tight_layout()
+    return axis.figure
+
+
+def _conditions_alt(table: pd.DataFrame) -> str:
+    found = alt_text.lines(table, "arm", "size", "test_error", 1, 1, " %")
     return f"Dots and lines of means against the number of images, one per arm. Mean test error: {found}."
 
 
-def _interaction(evidence: Evidence) -> Data:
+def _interaction(evidence: Evidence) -> FigureData:
     rows, names, reasons = [], [], []
     for size in INTERACTION_SIZES:
         try:
@@ -78,7 +105,34 @@ def _interaction(evidence: Evidence) -> Data:
         raise NotMeasured("; ".join(reasons))
     table = pd.DataFrame(rows, columns=["kind", "batch_size", "seed", "interaction", "low", "high"])
     runs = evidence.tables.runs
-    return Data(table.astype({"seed": "Int64"}), evidence.study, runs[runs["run"].isin(names)])
+    return FigureData(table.astype({"seed": "Int64"}), evidence.study, runs[runs["run"].isin(names)])
+
+
+def interaction(table: pd.DataFrame) -> plt.Figure:
+    """Return by how much both noises together differ from the sum of each (points), by batch size.
+
+    `table` has `kind`, `batch_size`, `interaction`, `low` and `high`: a row of kind `seed` is a dot, one of kind `mean`
+    a diamond with its interval.
+    """
+    figure, axis = plt.subplots(figsize=(6.6, 3.6))
+    sizes = sorted(table["batch_size"].unique())
+    place = {size: k for k, size in enumerate(sizes)}
+    seeds, means = (table[table["kind"] == kind] for kind in ("seed", "mean"))
+    axis.axhline(0, color="0.4", linewidth=1)
+    x = seeds["batch_size"].map(place) - 0.12
+    never = pd.Series(False, index=seeds.index)
+    style.dots(axis, x, seeds["interaction"], never, "0.45", "o")
+    bars = style.interval(means["interaction"], means["low"], means["high"])
+    x = means["batch_size"].map(place) + 0.12
+    look = {"color": CONDITIONS["standard"][0], "marker": "D", "linestyle": "", "capsize": 4}
+    axis.errorbar(x, means["interaction"], np.nan_to_num(bars), **look)
+    axis.set_xticks(range(len(sizes)), [f"{size}" for size in sizes])
+    axis.set(
+        xlabel="Batch size (images)", ylabel="Together minus the sum\nof each (points)", xlim=(-0.5, len(sizes) - 0.5)
+    )
+    axis.grid(visible=False, axis="x")
+    figure.tight_layout()
+    return figure
 
 
 def _interaction_alt(table: pd.DataFrame) -> str:
@@ -92,85 +146,8 @@ def _interaction_alt(table: pd.DataFrame) -> str:
     return f"Dots for seeds and a mean with its interval at each batch size, with a line at zero. In points: {found}."
 
 
-def _noise_scale(evidence: Evidence) -> Data:
-    data = measured(evidence, "gradient_noise")
-    columns = ["run", "seed", "epoch", "batch_norm", "batch_size", "noise_scale", "low", "high"]
-    return Data(data.table[columns], data.study, data.runs)
-
-
-def _noise_scale_alt(table: pd.DataFrame) -> str:
-    fixed = table[table["batch_norm"] == "recalibrated"]
-    medians = fixed.groupby("epoch")["noise_scale"].median()
-    batch = table[(table["batch_norm"] == "batch") & (table["batch_size"] == table["batch_size"].max())]
-    of_batches = batch.groupby("epoch")["noise_scale"].median()
-    largest = f"{batch['batch_size'].iloc[0]}" if len(batch) else "none"
-    return (
-        "Dots and lines by epoch on a logarithmic vertical axis, with the batch sizes studied as a band. Median noise "
-        f"scale in images, recalibrated statistics: {_listed(medians, 'epoch ')}; statistics of batches of {largest}: "
-        f"{_listed(of_batches, 'epoch ')}."
-    )
-
-
-def _listed(values: pd.Series, name: str) -> str:
-    return ", ".join(
-        f"{name}{at}: {value:.3g}" if np.isfinite(value) else f"{name}{at}: no upper bound"
-        for at, value in values.items()
-    )
-
-
-def _directions(evidence: Evidence) -> Data:
-    data = measured(evidence, "gradient_noise")
-    columns = ["run", "seed", "epoch", "batch_size", "cosine", "cosine_low", "cosine_high"]
-    with contextlib.suppress(KeyError):
-        table = data.table[columns].dropna()
-        if len(table):
-            return Data(table, data.study, data.runs)
-    raise NotMeasured("no angle between mean gradients is decided")
-
-
-def _directions_alt(table: pd.DataFrame) -> str:
-    found = describe.lines(table.sort_values("epoch"), "epoch", "batch_size", "cosine", 2)
-    return f"Dots and lines of mean cosines against batch size, a line per epoch. By epoch and batch size: {found}."
-
-
-def _trained_layers(evidence: Evidence) -> Data:
-    data = measured(evidence, "batch_norm_noise")
-    table = data.table[data.table["state"] == "after training"]
-    columns = ["run", "seed", "upstream", "place", "layer", "positions", "batch_size", "mean_noise", "predicted"]
-    return Data(table[[*columns, "ratio", "between_images", "state"]], data.study, data.runs)
-
-
-def _some_layers(evidence: Evidence) -> Data:
-    data = _trained_layers(evidence)
-    last = data.table["place"].max()
-    places = sorted({round(share * last) for share in SHARES})
-    table = data.table[data.table["place"].isin(places)].drop(columns=["ratio", "between_images", "state"])
-    return Data(table, data.study, data.runs)
-
-
-def _some_layers_alt(table: pd.DataFrame) -> str:
-    training = table[table["upstream"] == "batch"].assign(layer=table["place"].map(lambda place: f"layer {place + 1}"))
-    found = describe.lines(training.sort_values("place"), "layer", "batch_size", "mean_noise", 3)
-    return f"A panel per layer with both axes logarithmic. Noise as in training, by batch size: {found}."
-
-
-def _one_batch_size(evidence: Evidence) -> Data:
-    data = _trained_layers(evidence)
-    sizes = sorted(data.table["batch_size"].unique())
-    return Data(data.table[data.table["batch_size"] == sizes[len(sizes) // 2]], data.study, data.runs)
-
-
-def _one_batch_size_alt(table: pd.DataFrame) -> str:
-    ratios = table.groupby("upstream")["ratio"].median()
-    return (
-        f"Measured over predicted noise by depth at batch size {table['batch_size'].iloc[0]}, and below it the share "
-        f"of variance between images. Median ratio over layers: as in training {ratios['batch']:.2f}, with statistics "
-        f"upstream fixed {ratios['fixed']:.2f}. Median share between images: {table['between_images'].median():.2f}."
-    )
-
-
 FIGURES = [
-    Citable(
+    FigureEntry(
         "channels",
         "The noise of the gradient and the noise of batch norm, each alone",
         "Test error after training against the size that each arm makes small: batch size (standard batch norm, which "
@@ -179,11 +156,11 @@ FIGURES = [
         "hollow if it diverged), lines join the means over seeds. At 32, ghost batch norm and masked loss are the "
         "standard arm. Statistics are recalibrated on all training images; group norm has none. Arms without runs are "
         "absent. Where size 1 lies far from the others, a lower panel shows those alone.",
-        _arms,
-        channels.channels,
-        _arms_alt,
+        _conditions,
+        channels,
+        _conditions_alt,
     ),
-    Citable(
+    FigureEntry(
         "interaction",
         "Whether the noise of the gradient and the noise of batch norm add up",
         "Interaction of the two noises: test error of standard batch norm at a small batch size, minus that of ghost "
@@ -191,52 +168,7 @@ FIGURES = [
         "norm at batch size 32, all with recalibrated statistics. Zero means that the effects add up. Grey dots are "
         "seeds, diamonds their means, bars 95 % bootstrap intervals over seeds (BCa, from three seeds on).",
         _interaction,
-        channels.interaction,
+        interaction,
         _interaction_alt,
-    ),
-    Citable(
-        "batch-norm-noise-by-batch-size",
-        "Noise of batch means against batch size, in three layers",
-        "Standard deviation of the mean of a batch, in standard deviations of the channel (root mean square over "
-        "channels), against batch size, in the first, the middle and the last batch norm layer of trained networks. "
-        "Squares: as in training, all layers use the batch. Diamonds: layers upstream use fixed statistics, so that "
-        "images stay independent. Solid lines: the formula for independent images; dotted: all positions independent. "
-        "Each marker is one network (a seed).",
-        _some_layers,
-        noise.batch_norm_noise_by_batch_size,
-        _some_layers_alt,
-    ),
-    Citable(
-        "batch-norm-noise-over-formula",
-        "Noise of batch means over what a formula predicts, by depth",
-        "Above, measured noise of the batch mean over the prediction for independent images, by layer, at one batch "
-        "size in trained networks, with fixed statistics upstream (diamonds) and as in training (squares). Below, the "
-        "share of a channel's variance that lies between images. Markers are networks (a seed each), lines join the "
-        "means.",
-        _one_batch_size,
-        noise.batch_norm_noise_over_formula,
-        _one_batch_size_alt,
-    ),
-    Citable(
-        "gradient-noise-scale",
-        "Gradient noise scale along training",
-        "Gradient noise scale, the batch size at which noise and signal of a batch's gradient are equal, against the "
-        "epoch at which it was measured. Each dot is one network (a seed), lines go through the medians; an arrow "
-        "starts at the lower end of the 95 % interval of an estimate that has no upper bound, since its signal cannot "
-        "be told from zero. The band marks the batch sizes of this book.",
-        _noise_scale,
-        noise.gradient_noise_scale,
-        _noise_scale_alt,
-    ),
-    Citable(
-        "mean-gradient-direction",
-        "Direction of the mean gradient by batch size",
-        "Cosine of the angle between the mean gradient of batches of a size and that of the largest batches, with the "
-        "statistics of each batch, by epoch of training; corrected for noise. 1 is the same direction, 0 a right "
-        "angle. Each dot is one network (a seed), lines join the means. Angles that the noise leaves undecided are "
-        "left out.",
-        _directions,
-        noise.mean_gradient_direction,
-        _directions_alt,
     ),
 ]
