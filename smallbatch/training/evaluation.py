@@ -9,10 +9,10 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from smallbatch.batchnorm.inference import scores
 from smallbatch.batchnorm.recalibration import Observed, recalibrated
+from smallbatch.statistics import interval
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data import Data
 
@@ -57,12 +57,6 @@ def evaluate(data: Data, config: RunConfig, observed: Observed) -> Evaluated:
         seconds[name] = time.perf_counter() - start
     metrics = {name: {split: _metrics(*each) for split, each in by_split.items()} for name, by_split in found.items()}
     return Evaluated(metrics, {name: by_split["test"][1] for name, by_split in found.items()}, seconds)
-
-
-def interval(n_correct: int, n: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of an accuracy measured on n images (Wilson 1927)."""
-    low, high = stats.binomtest(n_correct, n).proportion_ci(method="wilson")
-    return float(low), float(high)
 
 
 def _scores(data: Data, logits_of, group_size: int = 1) -> dict[str, tuple[np.ndarray, np.ndarray]]:
