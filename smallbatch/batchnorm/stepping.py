@@ -231,7 +231,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _variables(model) -> list:
-    optimizers = [o for o in [*vars(model).values(), model.optimizer] if isinstance(o, keras.optimizers.Optimizer)]
+    optimizers = [
+        o
+        for o in [*vars(model).values(), getattr(model, "optimizer", None)]
+        if isinstance(o, keras.optimizers.Optimizer)
+    ]
     found = [*model.variables, *model.metrics_variables, *(v for o in optimizers for v in o.variables)]
     return list({id(v): v for v in found}.values())
 

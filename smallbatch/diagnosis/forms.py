@@ -14,6 +14,8 @@ FORMS = (
 )
 # What does not say how long it is has so many seconds to come to an end by itself.
 SECONDS_TO_END = 5.0
+# A generator is kept in memory, as it cannot be read twice, up to this size.
+GENERATOR_BYTES = 2**30
 ONE_OUTPUT = "Allowed: labels as one array, (n, ...), for a model with one output"
 
 
@@ -74,12 +76,7 @@ def as_batches(data, name: str, steps: int | None):
     if isinstance(data, keras.utils.PyDataset):  # some of which are iterators, too, that never end
         return _by_index(data, name, steps)
     if hasattr(data, "__next__"):
-        if steps is None:
-            raise ParameterError(
-                f"{name} is a generator, which is read once and may never end. Allowed: steps=, how many batches to "
-                f"take from it, or {FORMS}"
-            )
-        kept = list(islice(data, steps))  # a generator cannot be read twice
+        kept = _kept(data, name, steps)  # it cannot be read twice
         return lambda: iter(kept)
     if hasattr(data, "__getitem__") and _length(data) is not None:
         return _by_index(data, name, steps)
@@ -91,6 +88,22 @@ def as_batches(data, name: str, steps: int | None):
     if _length(data) is None:
         _require_an_end(data, name)
     return lambda: iter(data)
+
+
+def _kept(data, name: str, steps: int | None) -> list:
+    """Return the batches of a generator; refuse one that is long or has no end, unless `steps` says where to stop."""
+    if steps is not None:
+        return list(islice(data, steps))
+    kept, size, start = [], 0, time.monotonic()
+    for batch in data:
+        kept.append(images_and_labels(batch, name))
+        size += sum(part.nbytes for part in kept[-1] if part is not None)
+        if time.monotonic() - start > SECONDS_TO_END or size > GENERATOR_BYTES:
+            raise ParameterError(
+                f"{name} is a generator that did not come to its end soon, and may never. Allowed: steps=, how many "
+                f"batches to take from it, or {FORMS}"
+            )
+    return kept
 
 
 def _by_index(data, name: str, steps: int | None):

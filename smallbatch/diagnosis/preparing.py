@@ -63,7 +63,7 @@ def _key(model, images) -> tuple:
     """Return what decides how batch norm runs, as far as it can change after a model was made."""
     flags = tuple((id(layer), layer.trainable) for layer in model._flatten_layers())
     steps = tuple(id(getattr(type(model), name, None)) for name in ("call", "train_step", "compute_loss"))
-    return flags, steps, id(model.optimizer), images.dtype, images.shape[1:], keras.config.floatx()
+    return flags, steps, id(getattr(model, "optimizer", None)), images.dtype, images.shape[1:], keras.config.floatx()
 
 
 def _predict(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from smallbatch.diagnosis.scoring import decide
 from smallbatch.diagnosis.sweeping import SORTED, measure, sortedness
 from smallbatch.errors import DataError, ParameterError
 
-# Accuracy may fall by so many points on the images given before recalibrating is refused; so many of them are looked at.
+# Accuracy on the images given may fall by so many points before recalibrating is refused; so many are looked at.
 HARM, JUDGED = 2.0, 1024
 
 
@@ -159,7 +159,7 @@ def _require_no_harm(prepared: Prepared, source: Source, statistics) -> None:
     evaluator = prepared.evaluator
     if not source.has_labels:
         return
-    correct, scoring, seen = {"before": [], "after": []}, None, 0
+    correct, scoring, seen, labels_seen = {"before": [], "after": []}, None, 0, []
     try:
         for images, labels, counted in source.chunks(CHUNK):
             moving = evaluator.predict(images)
@@ -168,6 +168,7 @@ def _require_no_harm(prepared: Prepared, source: Source, statistics) -> None:
             for name, outputs in (("before", moving), ("after", evaluator.predict(images, statistics))):
                 scores = scoring(outputs.values, labels, outputs.mask, source.name)
                 correct[name].append((scores.correct / np.maximum(scores.count, 1))[:counted])
+            labels_seen.append(scores.truth[:counted] if scores.truth is not None else np.zeros(0, int))
             seen += counted
             if seen >= JUDGED:
                 break
@@ -176,12 +177,19 @@ def _require_no_harm(prepared: Prepared, source: Source, statistics) -> None:
     before, after = (np.concatenate(correct[name]) for name in ("before", "after"))
     loss = 100 * (before - after)
     error = loss.std() / np.sqrt(len(loss))
-    if loss.mean() > HARM and loss.mean() > 2 * error:
+    # A model that does no better than naming the most frequent class has nothing to lose.
+    if loss.mean() > HARM and loss.mean() > 2 * error and before.mean() > _most_frequent(labels_seen):
         raise ParameterError(
-            f"model = {evaluator.model.name!r}: with the statistics of these images its accuracy on them would fall from "
-            f"{before.mean():.1%} to {after.mean():.1%}, so nothing was changed. Allowed: images that are prepared as in "
+            f"model = {evaluator.model.name!r}: with the statistics of these images its accuracy on them would fall "
+            f"from {before.mean():.1%} to {after.mean():.1%}, so nothing was changed. Allowed: images prepared as in "
             "training, and a model whose moving averages are worse than their statistics"
         )
+
+
+def _most_frequent(labels: list[np.ndarray]) -> float:
+    numbers = np.concatenate([part.ravel() for part in labels])
+    numbers = numbers[numbers >= 0]
+    return float(np.bincount(numbers).max() / len(numbers)) if len(numbers) else 0.0
 
 
 def _assign(layers: list, statistics: list) -> None:
@@ -202,9 +210,9 @@ def _statistics_of(layer) -> list:
 
 def _nothing_to_change(model, prepared: Prepared) -> str:
     roles = list(dict.fromkeys(f"{use.name} {use.role}" for use in prepared.usage.uses))
-    shown = "; ".join(roles[:3]) + (f"; and {len(roles) - 3} more" if len(roles) > 3 else "")
+    shown = ("; ".join(roles[:3]) + (f"; and {len(roles) - 3} more" if len(roles) > 3 else "")) or "it has none"
     return (
-        f"model = {model.name!r}: no batch norm layer uses the statistics of batches in training and its moving averages "
-        f"afterwards, so nothing was changed ({shown or 'it has none'}). Allowed: a model with a BatchNormalization "
+        f"model = {model.name!r}: no batch norm layer uses the statistics of batches in training and its moving "
+        f"averages afterwards, so nothing was changed ({shown}). Allowed: a model with a BatchNormalization "
         "whose trainable is True, called with training=True in training"
     )
