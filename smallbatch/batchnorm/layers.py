@@ -138,14 +138,14 @@ def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, siz
         r, shift = _renormalization(batch_norm, mean, variance, per_channel)
         scale = scale * r
     if batch_norm.scale:
-        gamma = ops.reshape(batch_norm.gamma, per_channel)
+        gamma = ops.reshape(ops.cast(batch_norm.gamma, inputs.dtype), per_channel)
         scale = scale * gamma
         shift = None if shift is None else shift * gamma
     outputs = (grouped - mean) * scale
     if shift is not None:
         outputs = outputs + shift
     if batch_norm.center:
-        outputs = outputs + ops.reshape(batch_norm.beta, per_channel)
+        outputs = outputs + ops.reshape(ops.cast(batch_norm.beta, inputs.dtype), per_channel)
     outputs = ops.cast(ops.reshape(outputs, ops.shape(inputs)), batch_norm.compute_dtype)
     channels = inputs.shape[axis]
     return outputs, ops.reshape(mean, (-1, channels)), ops.reshape(variance, (-1, channels))

@@ -1,10 +1,13 @@
 """A model made ready to be diagnosed or recalibrated: built, looked at, compiled, and checked against `predict`."""
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
 from smallbatch.batchnorm import unseen
 from smallbatch.batchnorm.evaluator import Evaluator
@@ -66,7 +69,24 @@ def _key(model, images) -> tuple:
     return flags, steps, id(getattr(model, "optimizer", None)), images.dtype, images.shape[1:], keras.config.floatx()
 
 
+@contextlib.contextmanager
+def unchanged(model: keras.Model) -> Iterator[None]:
+    """Put back what a model's own `predict` and `evaluate` change, where batch norm uses the batch even there."""
+    kept = [(v, ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            if not np.array_equal(ops.convert_to_numpy(variable), value):
+                variable.assign(value)
+
+
 def _predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    with unchanged(model):
+        return _outputs_of_predict(model, images)
+
+
+def _outputs_of_predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
     if "batch_size" not in inspect.signature(model.predict).parameters:
         outputs = model.predict(images)
     else:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from smallbatch.diagnosis.preparing import unchanged
 from smallbatch.errors import DataError, ParameterError
 
 # How a prediction is compared with its label: a class number, a row with a 1, or yes and no for every output.
@@ -293,7 +294,8 @@ def require_agreement(scoring: Scoring, images, outputs, labels, scores: Scores,
 def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray, name: str) -> dict[str, float]:
     """Return what `model.evaluate` reports of a few images; raise `DataError` where it fails on them."""
     try:
-        return model.evaluate(images, labels, batch_size=len(images), verbose=0, return_dict=True)
+        with unchanged(model):
+            return model.evaluate(images, labels, batch_size=len(images), verbose=0, return_dict=True)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0][:300]
         raise DataError(
