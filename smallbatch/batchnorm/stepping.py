@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -218,7 +219,7 @@ def _own_step(model, layers, images, labels) -> Fed:
         needed = "" if labels is not None else " It may need labels: give a pair (images, labels)."
         raise ParameterError(
             f"model = {model.name!r} has a train_step of its own, which fails on these data, so it cannot be seen what "
-            f"training does: {type(error).__name__}: {_first_line(error)}.{needed}"
+            f"training does: {reason(error)}.{needed}"
         ) from error
     finally:
         for variable, value in kept:
@@ -226,8 +227,11 @@ def _own_step(model, layers, images, labels) -> Fed:
     return Fed(recorder.calls, [], {k: v for k, v in recorder.inputs.items() if v is not None})
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200]
+def reason(error: Exception) -> str:
+    """Return the line of an error that says what went wrong: Keras puts where it happened in front of it."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith("Exception encountered")]
+    return f"{type(error).__name__}: {said[0][:300].rstrip('.') if said else ''}"
 
 
 def _variables(model) -> list:

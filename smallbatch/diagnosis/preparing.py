@@ -11,6 +11,7 @@ from keras import ops
 
 from smallbatch.batchnorm import unseen
 from smallbatch.batchnorm.evaluator import Evaluator
+from smallbatch.batchnorm.stepping import reason
 from smallbatch.batchnorm.usage import Usage, usage
 from smallbatch.diagnosis.data import Source
 from smallbatch.errors import DataError, ParameterError
@@ -93,10 +94,9 @@ def _outputs_of_predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
         try:
             outputs = model.predict(images, batch_size=len(images), verbose=0)
         except Exception as error:
-            reason = (str(error).strip().splitlines() or [""])[0][:300]
             raise DataError(
                 f"model.predict fails on images of shape {images.shape[1:]} and type {images.dtype}: "
-                f"{type(error).__name__}: {reason}. Allowed: images that model.predict takes"
+                f"{reason(error)}. Allowed: images that model.predict takes"
             ) from error
     if isinstance(outputs, dict | list | tuple):
         raise ParameterError(

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from smallbatch.batchnorm.stepping import reason
 from smallbatch.diagnosis.preparing import unchanged
 from smallbatch.errors import DataError, ParameterError
 
@@ -297,8 +298,7 @@ def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray, name: s
         with unchanged(model):
             return model.evaluate(images, labels, batch_size=len(images), verbose=0, return_dict=True)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0][:300]
         raise DataError(
-            f"{name}: model.evaluate fails on these data: {type(error).__name__}: {reason}. Allowed: images and labels "
+            f"{name}: model.evaluate fails on these data: {reason(error)}. Allowed: images and labels "
             "that the compiled model takes"
         ) from error
