@@ -46,7 +46,7 @@ def _diagnose(options) -> str:
         model = keras.models.load_model(options.model)
     except (ValueError, TypeError, OSError) as error:
         raise DataError(
-            f"{str(options.model)!r} cannot be loaded ({str(error).splitlines()[0]}). Allowed: a model saved by Keras 3, "
+            f"{str(options.model)!r} cannot be loaded ({str(error).splitlines()[0]}). Allowed: a model of Keras 3, "
             "made of layers that Keras knows"
         ) from error
     shape = getattr(model, "input_shape", None)

@@ -83,8 +83,13 @@ def unchanged(model: keras.Model) -> Iterator[None]:
 
 
 def _predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    seeds = [v for v in model.non_trainable_variables if "seed_generator_state" in v.path]
+    before = [ops.convert_to_numpy(v) for v in seeds]
     with unchanged(model):
-        return _outputs_of_predict(model, images)
+        outputs = _outputs_of_predict(model, images)
+        if any((ops.convert_to_numpy(v) != old).any() for v, old in zip(seeds, before, strict=True)):
+            _refuse_random(model)
+    return outputs
 
 
 def _outputs_of_predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -124,12 +129,16 @@ def _require_the_same(model, outputs, expected, images) -> None:
     if same(np.asarray(outputs, np.float32)):
         return
     if not same(_predict(model, images)):
-        raise ParameterError(
-            f"model = {model.name!r}: predict gives other outputs each time (is dropout or noise left on?), so there "
-            "is nothing fixed to judge. Allowed: a model whose predictions are not random"
-        )
+        _refuse_random(model)
     raise ParameterError(
         f"model = {model.name!r}: predict gives other outputs than the model called with the same images, so it "
         "prepares them on the way. Allowed: a model that takes them as they are (a keras_hub task does with "
         "preprocessor=None), and images prepared beforehand"
+    )
+
+
+def _refuse_random(model: keras.Model) -> None:
+    raise ParameterError(
+        f"model = {model.name!r}: predict gives other outputs each time (is dropout or noise left on?), so there is "
+        "nothing fixed to judge. Allowed: a model whose predictions are not random"
     )

@@ -223,12 +223,12 @@ class Sweep:
         """
         evaluator, size, seen = self._evaluator, self._size, []
         self._start(mixed)
-        uses_batches = bool(evaluator.layers) or evaluator.depends_on_batch
+        has_batch_norm = bool(evaluator.measured) or evaluator.depends_on_batch
         for images, labels, counted in in_chunks(evaluator, self._source, size, mixed):
             self.values.add(images[:counted])
             seen.append(labels[:counted])
             moving = self._score(MOVING, evaluator.predict(images), images, labels, counted)
-            if uses_batches:
+            if has_batch_norm:
                 full = filled(images, size)
                 outputs = evaluator.in_batches(full, size)
                 self.measured.add(outputs, counted, len(full), size)
