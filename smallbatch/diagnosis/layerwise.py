@@ -84,4 +84,5 @@ def fitting_momentum(n_images: int, batch_size: int) -> float:
 def steps_taken(model: keras.Model) -> int | None:
     """Return how many steps the model's optimizer has taken, None where that is not known."""
     iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
-    return None if iterations is None or int(iterations) == 0 else int(iterations)
+    taken = 0 if iterations is None else int(keras.ops.convert_to_numpy(iterations))
+    return taken or None

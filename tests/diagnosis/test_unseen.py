@@ -108,7 +108,7 @@ def test_a_saved_program_is_refused(tmp_path):
     inner = keras.Sequential([keras.Input((6,)), layers.BatchNormalization(), layers.Dense(4)])
     inner.export(str(tmp_path / "saved"), verbose=False)
     model = compiled(keras.Sequential([keras.Input((6,)), layers.TFSMLayer(str(tmp_path / "saved")), layers.Dense(2)]))
-    with pytest.raises(UserError, match="TFSMLayer. runs a saved program"):
+    with pytest.raises(UserError, match=r"TFSMLayer. runs a saved program"):
         smallbatch.diagnose(model, data(6), data(6))
 
 
@@ -119,7 +119,7 @@ def test_what_is_no_keras_model_is_refused():
     Sequential.__module__ = "tf_keras.src.engine.sequential"
     with pytest.raises(UserError, match=r"is a tf_keras.Sequential. Allowed: a Keras 3 model .*Keras 2 model"):
         smallbatch.recalibrate(Sequential(), data(6))
-    with pytest.raises(UserError, match="model is a builtins.NoneType. Allowed: a Keras 3 model"):
+    with pytest.raises(UserError, match=r"model is a builtins.NoneType. Allowed: a Keras 3 model"):
         smallbatch.diagnose(None, data(6), data(6))
 
 
@@ -127,10 +127,10 @@ def test_several_inputs_and_outputs_are_refused():
     one, two = keras.Input((6,)), keras.Input((6,))
     normed = layers.BatchNormalization()(layers.add([one, two]))
     x, y = data(6)
-    with pytest.raises(UserError, match="has several inputs. Allowed: a model of one input"):
+    with pytest.raises(UserError, match=r"has several inputs. Allowed: a model of one input"):
         smallbatch.diagnose(compiled(keras.Model([one, two], layers.Dense(2)(normed))), ([x, x], y), ([x, x], y))
     split = keras.Model(one, [layers.Dense(2)(layers.BatchNormalization()(one)), layers.Dense(3)(one)])
-    with pytest.raises(UserError, match="has several outputs. Allowed: one"):
+    with pytest.raises(UserError, match=r"has several outputs. Allowed: one"):
         smallbatch.diagnose(split, (x, y), (x, y))
 
 
