@@ -1,6 +1,7 @@
 """Do small batches regularize? The Python behind the book: parameters, data, model, training, records.
 
-Two functions are of use without the rest, for any Keras model with batch norm: `diagnose` and `recalibrate`.
+Three things are of use without the rest, for any Keras model with batch norm: `diagnose`, `recalibrate` and the
+callback `Recalibrated`.
 """
 
 import importlib
@@ -14,8 +15,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"diagnose": "smallbatch.diagnosis", "recalibrate": "smallbatch.batchnorm.recalibration"}
-__all__ = ["diagnose", "recalibrate"]
+_PUBLIC = {
+    "Recalibrated": "smallbatch.diagnosis.callback",
+    "diagnose": "smallbatch.diagnosis.diagnosing",
+    "recalibrate": "smallbatch.diagnosis.recalibrating",
+}
+__all__ = ["Recalibrated", "diagnose", "recalibrate"]
 
 
 def __getattr__(name: str):

@@ -1,13 +1,14 @@
-"""Which framework computes: the choice between code for TensorFlow and code for JAX, in one place."""
+"""Which framework computes: the choice between code for TensorFlow, for JAX and for PyTorch, in one place."""
 
 import keras
 
 from smallbatch.errors import ParameterError
 
 
-def by_backend(tensorflow, jax):
-    """Return the argument for the backend that Keras uses; raise `ParameterError` where it is another one."""
+def by_backend(tensorflow, jax, torch=None):
+    """Return the argument for the backend that Keras uses; raise `ParameterError` where there is none for it."""
     name = keras.backend.backend()
-    if name not in ("tensorflow", "jax"):
-        raise ParameterError(f"KERAS_BACKEND = {name!r}. Allowed: tensorflow, jax")
-    return {"tensorflow": tensorflow, "jax": jax}[name]
+    choices = {"tensorflow": tensorflow, "jax": jax} | ({} if torch is None else {"torch": torch})
+    if name not in choices:
+        raise ParameterError(f"KERAS_BACKEND = {name!r}. Allowed: {', '.join(choices)}")
+    return choices[name]

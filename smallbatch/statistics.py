@@ -45,6 +45,12 @@ class Estimate(NamedTuple):
     n: int
 
 
+def interval(n_correct: int, n: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of an accuracy measured on n images (Wilson 1927)."""
+    low, high = stats.binomtest(n_correct, n).proportion_ci(method="wilson")
+    return float(low), float(high)
+
+
 def error_points(accuracy: pd.Series, n_classes: int) -> pd.Series:
     """Return errors in points (percent) from accuracies (shares).
 

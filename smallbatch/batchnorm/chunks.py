@@ -19,16 +19,31 @@ def chunks(data, group_size: int = 1, chunk_size: int = CHUNK) -> Iterator[tuple
     each image counts once, none is normalized over fewer than `group_size` images, and a compiled program sees one
     shape. Raises `DataError` where there are no images.
     """
-    size = max(group_size, chunk_size // group_size * group_size)
+    size = whole_groups(group_size, chunk_size)
+    yield from in_chunks(_batches(data, size), size)
+
+
+def whole_groups(group_size: int, chunk_size: int = CHUNK) -> int:
+    """Return the multiple of `group_size` that is `chunk_size` or the next below it, but at least one group."""
+    return max(group_size, chunk_size // group_size * group_size)
+
+
+def in_chunks(batches: Iterator, size: int, fill: bool = True) -> Iterator[tuple]:
+    """Cut batches (images, labels) of any size into chunks of exactly `size`: yield images, labels, how many count.
+
+    The last chunk is filled up with images from the first; without `fill` it is as short as what is left.
+    """
     first, waiting = None, None
-    for batch in _batches(data, size):
+    for batch in batches:
         waiting = batch if waiting is None else _join(waiting, batch)
         while len(waiting[0]) >= size:
             chunk, waiting = _part(waiting, slice(size)), _part(waiting, slice(size, None))
             first = first or chunk
             yield *chunk, size
     left = 0 if waiting is None else len(waiting[0])
-    if left:
+    if left and not fill:
+        yield *waiting, left
+    elif left:
         filling = _part(first or waiting, np.arange(size - left) % len((first or waiting)[0]))
         yield *_join(waiting, filling), left
     elif first is None:

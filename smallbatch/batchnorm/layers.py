@@ -180,26 +180,68 @@ class GroupNormalization(keras.layers.GroupNormalization):
         return super().call(inputs)
 
 
-def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, size: int):
+def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, size: int, mask=None):
     """Return batch norm's output with each `size` consecutive images normalized by their own statistics.
 
     `inputs` is (n, ..., channels) with n a multiple of `size`. Also returns the statistics used: mean and (biased)
-    variance, both (n / size, channels). The layer's moving averages are left alone.
+    variance, both (n / size, channels). `mask` (n, ...), as Keras hands it to the layer, is true where a position
+    counts. The layer's moving averages are left alone. Batch renormalization (`renorm=True`) is computed as in
+    training, with its corrections r and d (Ioffe 2017).
     """
     inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
     axis = batch_norm.axis % len(inputs.shape)
     # (n, ...) becomes (n / size, size, ...); the channel axis moves one to the right.
     grouped = ops.reshape(inputs, (-1, size, *ops.shape(inputs)[1:]))
     others = [k for k in range(1, len(inputs.shape) + 1) if k != axis + 1]
-    mean, variance = ops.moments(grouped, axes=others, keepdims=True)
+    weight = None if mask is None else ops.reshape(position_weights(mask, inputs), ops.shape(grouped))
+    mean, variance = _moments(grouped, others, weight)
     scale = ops.rsqrt(variance + batch_norm.epsilon)
     per_channel = [1] * len(grouped.shape)
     per_channel[axis + 1] = -1
+    shift = None
+    if getattr(batch_norm, "renorm", False):
+        r, shift = _renormalization(batch_norm, mean, variance, per_channel)
+        scale = scale * r
     if batch_norm.scale:
-        scale = scale * ops.reshape(batch_norm.gamma, per_channel)
+        gamma = ops.reshape(ops.cast(batch_norm.gamma, inputs.dtype), per_channel)
+        scale = scale * gamma
+        shift = None if shift is None else shift * gamma
     outputs = (grouped - mean) * scale
+    if shift is not None:
+        outputs = outputs + shift
     if batch_norm.center:
-        outputs = outputs + ops.reshape(batch_norm.beta, per_channel)
+        outputs = outputs + ops.reshape(ops.cast(batch_norm.beta, inputs.dtype), per_channel)
     outputs = ops.cast(ops.reshape(outputs, ops.shape(inputs)), batch_norm.compute_dtype)
     channels = inputs.shape[axis]
     return outputs, ops.reshape(mean, (-1, channels)), ops.reshape(variance, (-1, channels))
+
+
+def position_weights(mask, inputs):
+    """Return a mask (n, ...) as weights 0 and 1 of the shape of `inputs` (n, ..., channels), as Keras reads it."""
+    return ops.broadcast_to(ops.cast(ops.expand_dims(mask, -1), inputs.dtype), ops.shape(inputs))
+
+
+def _moments(grouped, axes: list[int], weight):
+    if weight is None:
+        return ops.moments(grouped, axes=axes, keepdims=True)
+    total = ops.maximum(ops.sum(weight, axis=axes, keepdims=True), 1.0)
+    mean = ops.sum(ops.where(weight > 0, grouped, 0.0), axis=axes, keepdims=True) / total
+    square = ops.where(weight > 0, ops.square(grouped - mean), 0.0)
+    return mean, ops.sum(square, axis=axes, keepdims=True) / total
+
+
+def _renormalization(batch_norm, mean, variance, per_channel: list[int]):
+    """Return the corrections r and d by which a renormalizing layer leans on its running statistics."""
+    clipping = batch_norm.renorm_clipping or {}
+    running_mean = ops.cast(ops.reshape(batch_norm.renorm_mean, per_channel), mean.dtype)
+    running_sd = ops.cast(ops.reshape(batch_norm.renorm_stddev, per_channel), mean.dtype)
+    running_sd = ops.maximum(running_sd, batch_norm.epsilon**0.5)
+    r = ops.sqrt(variance + batch_norm.epsilon) / running_sd
+    d = (mean - running_mean) / running_sd
+    if clipping.get("rmin") is not None:
+        r = ops.maximum(r, clipping["rmin"])
+    if clipping.get("rmax") is not None:
+        r = ops.minimum(r, clipping["rmax"])
+    if clipping.get("dmax") is not None:
+        d = ops.clip(d, -clipping["dmax"], clipping["dmax"])
+    return r, d

@@ -1,72 +1,30 @@
-"""The statistics of batch norm looked at from outside, in any Keras model: measured, compared and repaired.
+"""The statistics of batch norm measured on images, compared with the moving averages, and put in their place.
 
-A model is run with its batch norm layers observed. Nothing of the model is changed by that, neither its weights nor
-its moving averages nor the functions that Keras has compiled for it.
+For networks whose layers are known to use the statistics of batches in training, as those of this project do. For a
+model of which that is not known, `smallbatch.recalibrate` looks first.
 """
 
 import contextlib
-import functools
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 from keras import ops
 
-from smallbatch.backend import by_backend
 from smallbatch.batchnorm.chunks import CHUNK, chunks
-from smallbatch.batchnorm.inference import Inference
-from smallbatch.batchnorm.layers import FrozenBatchNormalization, normalize_in_groups
+from smallbatch.batchnorm.layers import FrozenBatchNormalization
+from smallbatch.batchnorm.observed import Observed, Statistics, batch_norm_layers, using_batch_statistics
+from smallbatch.batchnorm.pool import Pool
 from smallbatch.errors import ParameterError
+
+__all__ = [
+    "GROUP", "Observed", "Statistics", "assign", "batch_norm_layers", "freeze_statistics", "lag", "measure",
+    "moving_averages", "recalibrate", "recalibrated", "using", "using_batch_statistics",
+]  # fmt: skip
 
 # Images normalized together while statistics are measured. It is fixed, so that these do not depend on the batch
 # size of the pass or of the training.
 GROUP = 32
-
-Statistics = list[tuple[np.ndarray, np.ndarray]]
-
-
-class Observed:
-    """A model whose batch norm layers are observed while it runs; compiled once, so keep it for many batches.
-
-    `layers` are those that use the statistics of batches in training: a layer with `trainable = False` does not.
-    `inference` is the same model unobserved, with its moving averages.
-    """
-
-    def __init__(self, model: keras.Model, layers: list[keras.layers.BatchNormalization] | None = None):
-        self.model = model
-        self.layers = _in_use(model) if layers is None else layers
-        self.inference = Inference(model)
-        self._compiled = by_backend(tensorflow=_compile_tensorflow, jax=_compile_jax)(self._run)
-
-    def __call__(self, images: np.ndarray, group_size: int, n_fixed: int = 0) -> tuple[np.ndarray, Statistics]:
-        """Return the outputs, and for each layer mean and variance per image and channel, both (n, channels).
-
-        Each `group_size` consecutive images are normalized together, but with the moving averages in the first
-        `n_fixed` layers. Dropout is off. The layers are put in the order in which the model runs them.
-        """
-        outputs, observed = self._compiled(images, group_size, n_fixed)
-        return np.asarray(outputs), [(np.asarray(mean), np.asarray(variance)) for mean, variance in observed]
-
-    def _run(self, images, group_size, n_fixed):
-        seen = {}
-
-        def call(layer, inputs, training=None, mask=None):
-            seen.setdefault(layer, []).append(_moments_of_images(layer, inputs))
-            if list(seen).index(layer) < n_fixed:
-                return type(layer).call(layer, inputs, training=False)
-            return normalize_in_groups(layer, inputs, group_size)[0]
-
-        with _calling(self.layers, call):
-            outputs = self.model(images, training=False)
-        self.layers = list(seen)
-        # A layer that the model runs more than once has seen more "images".
-        return outputs, [tuple(ops.concatenate(part) for part in zip(*seen[layer], strict=True)) for layer in seen]
-
-
-def batch_norm_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Return every batch norm layer of a model, at any depth of nesting."""
-    # The public `layers` stops at the first level.
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def recalibrate(model: keras.Model, data, batch_size: int = CHUNK, passes: int = 1) -> int:
@@ -107,7 +65,7 @@ def measure(observed: Observed, data, batch_size: int = CHUNK, n_fixed: int = 0)
     pools = None
     for images, _, counted in chunks(data, GROUP, batch_size):
         _, seen = observed(images, GROUP, n_fixed)
-        pools = pools or [_Pool() for _ in seen]
+        pools = pools or [Pool() for _ in seen]
         for pool, (mean, variance) in zip(pools, seen, strict=True):
             # Filled-up images do not count; those of a layer that ran twice come as two blocks.
             counts = np.tile(np.arange(len(images)) < counted, len(mean) // len(images))
@@ -166,79 +124,3 @@ def lag(observed: Observed, data) -> dict[str, float]:
         "lag_mean": float(middle[0]), "lag_mean_worst": float(worst[0]),
         "lag_sd": float(middle[1]), "lag_sd_worst": float(worst[1]),
     }  # fmt: skip
-
-
-@contextlib.contextmanager
-def using_batch_statistics(model: keras.Model) -> Iterator[None]:
-    """Let batch norm use the statistics of each batch, as in training, while the rest of the model does not train."""
-
-    def call(layer, inputs, training=None, mask=None):
-        return type(layer).call(layer, inputs, training=True)
-
-    with _calling(_in_use(model), call):
-        yield
-
-
-class _Pool:
-    """Pools the moments of images in double precision: squares of float32 would lose what two passes agree on."""
-
-    def __init__(self):
-        self.n, self.sum, self.square_sum = 0, 0.0, 0.0
-
-    def add(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        mean, variance = mean.astype(np.float64), variance.astype(np.float64)
-        self.n += len(mean)
-        self.sum = self.sum + mean.sum(axis=0)
-        self.square_sum = self.square_sum + (variance + mean**2).sum(axis=0)
-
-    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        mean = self.sum / self.n
-        return mean, np.maximum(self.square_sum / self.n - mean**2, 0.0)
-
-
-def _in_use(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    return [k for k in batch_norm_layers(model) if k.trainable and not isinstance(k, FrozenBatchNormalization)]
-
-
-def _moments_of_images(layer, inputs):
-    axes = [k for k in range(1, len(inputs.shape)) if k != layer.axis % len(inputs.shape)]
-    inputs = ops.cast(inputs, "float32")
-    return ops.moments(inputs, axes=axes) if axes else (inputs, ops.zeros_like(inputs))
-
-
-@contextlib.contextmanager
-def _calling(layers, call) -> Iterator[None]:
-    """Let `call(layer, inputs, ...)` stand in for the layers' own `call`."""
-    for layer in layers:
-        layer.call = functools.partial(call, layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.call
-
-
-def _compile_tensorflow(run):
-    import tensorflow as tf
-
-    compiled = tf.function(run, reduce_retracing=True, autograph=False)
-    # As a tensor the group size does not start a new trace.
-    return lambda images, group_size, n_fixed: compiled(images, tf.constant(group_size), n_fixed)
-
-
-def _compile_jax(run):
-    import jax
-
-    model = run.__self__.model
-
-    @functools.partial(jax.jit, static_argnums=(3, 4))
-    def pure(trainable, others, images, group_size, n_fixed):
-        mapping = zip([*model.trainable_variables, *model.non_trainable_variables], [*trainable, *others], strict=True)
-        with keras.StatelessScope(state_mapping=mapping):
-            return run(images, group_size, n_fixed)
-
-    def call(images, group_size, n_fixed):
-        values = [[v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables)]
-        return pure(*values, images, group_size, n_fixed)
-
-    return call

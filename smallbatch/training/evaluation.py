@@ -12,10 +12,10 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from smallbatch.batchnorm.inference import scores
 from smallbatch.batchnorm.recalibration import Observed, recalibrated, using
+from smallbatch.statistics import interval
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data import Data
 
@@ -89,12 +89,6 @@ def _evaluations(
     return dict(zip(EVALUATIONS, (moving, batch, with_all_images), strict=True)) | {
         name: partial(followed, place) for place, name in enumerate(names)
     }
-
-
-def interval(n_correct: int, n: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of an accuracy measured on n images (Wilson 1927)."""
-    low, high = stats.binomtest(n_correct, n).proportion_ci(method="wilson")
-    return float(low), float(high)
 
 
 def _scores(data: Data, splits: tuple[str, ...], logits_of, group_size: int = 1) -> Scores:

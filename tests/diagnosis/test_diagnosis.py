@@ -191,7 +191,7 @@ def test_two_classes_with_one_score(digits):
 
 def test_what_cannot_be_scored_is_refused(memorized):
     model, (images, labels), validation = memorized
-    with pytest.raises(ParameterError, match="labels: 128 for 64 images"):
+    with pytest.raises(ParameterError, match="labels: 64x2 for 64 images"):
         smallbatch.diagnose(model, (images, np.stack([labels, labels], 1)), validation)
     with pytest.raises(ParameterError, match="train holds no labels"):
         smallbatch.diagnose(model, tf.data.Dataset.from_tensor_slices(images).batch(8), validation)

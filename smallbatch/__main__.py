@@ -1,0 +1,7 @@
+"""`python -m smallbatch` is the command `smallbatch`."""
+
+import sys
+
+from smallbatch.diagnosis.command import main
+
+sys.exit(main())
