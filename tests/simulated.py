@@ -156,7 +156,8 @@ def row_of(config, errors, seconds):
     losses = {name.replace("accuracy", "loss"): 3 * (1 - value) for name, value in accuracies.items()}
     return {
         "outcome": "finished",
-        **config.identity(),
+        # A list is text in a table.
+        **{name: str(v) if isinstance(v, list) else v for name, v in config.identity().items()},
         "used_learning_rate": config.scaled_learning_rate(),
         "used_batch_norm_momentum": config.momentum_of_averages(),
         "used_sgd_batch_size": config.sgd_batch_size,

@@ -194,13 +194,7 @@ def parse_file(name: str, text: str) -> StudyFile:
         raise StudyError(f"studies/{name}.yaml: {'; '.join(problems)}") from None
     except ParameterError as error:
         raise StudyError(f"studies/{name}.yaml: {error}") from None
-    heads = [title for title, experiment in file.experiments.items() if not experiment.family]
-    for title, experiment in file.experiments.items():
-        if experiment.family and experiment.family not in heads:
-            raise StudyError(
-                f"studies/{name}.yaml, experiment {title!r}: family = {experiment.family!r} is no experiment of this "
-                f"study without a family. Allowed: {', '.join(heads)}"
-            )
+    _check_families(name, file)
     return file
 
 
@@ -216,6 +210,17 @@ def _check_size(name: str, file: StudyFile) -> None:
             raise StudyError(
                 f"studies/{name}.yaml unfolds to {total:,} runs or more with experiment {title!r}. "
                 f"Allowed: {MOST_RUNS:,}"
+            )
+
+
+def _check_families(name: str, file: StudyFile) -> None:
+    """Refuse a family that is no experiment, or that has a family itself."""
+    heads = [title for title, experiment in file.experiments.items() if not experiment.family]
+    for title, experiment in file.experiments.items():
+        if experiment.family and experiment.family not in heads:
+            raise StudyError(
+                f"studies/{name}.yaml, experiment {title!r}: family = {experiment.family!r} is no experiment of this "
+                f"study without a family. Allowed: {', '.join(heads)}"
             )
 
 

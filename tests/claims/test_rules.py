@@ -70,7 +70,7 @@ def test_an_interval_decides_by_where_all_of_it_lies(rule, ends, expected):
     assert (decision.word == CONTRADICTED) == (decision.contradiction != "")
 
 
-@pytest.mark.parametrize("rule", {rule for rule, _, _ in INTERVALS}, ids=lambda rule: rule.words())
+@pytest.mark.parametrize("rule", list(dict.fromkeys(rule for rule, _, _ in INTERVALS)), ids=lambda rule: rule.words())
 def test_the_words_of_a_rule_are_those_of_its_numbers(rule):
     words = rule.words()
     assert "95 %" in words and rule.unit in words
