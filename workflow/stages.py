@@ -238,8 +238,6 @@ def _run_stages(command: str, study: Study, again: bool) -> int:
         now = published or train(study, again)
     with stage("gathering"):
         gather(study)
-    with stage("judging"):
-        judge(study.name, *((PUBLISHED, GPU) if command == "book" else ()))
     _name_set_aside(study, now)
     if now.missing and not published:
         print(f"{len(now.missing)} of {len(study.runs)} runs of study {study.name} have no record: they failed (see "

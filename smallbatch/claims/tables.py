@@ -177,7 +177,7 @@ def values_of(tables: Tables, cells: Cells, column: str) -> np.ndarray:
 
 
 def errors_of(tables: Tables, cells: Cells, evaluation: str, split: str = "test") -> np.ndarray:
-    """Return errors in points, (seeds, conditions); what a diverged run lacks counts as guessing."""
+    """Return errors in points, (seeds, conditions); what a diverged run lacks counts as chance level."""
     accuracy = values_of(tables, cells, f"{evaluation}_{split}_accuracy")
     return error_points(pd.Series(accuracy.ravel()), tables.n_classes).to_numpy().reshape(accuracy.shape)
 

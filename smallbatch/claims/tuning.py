@@ -33,8 +33,9 @@ def chosen_learning_rates(tables: Tables) -> pd.DataFrame:
 
     Chosen is the rate with the highest mean accuracy of the recalibrated evaluation over seeds, and of equals the
     smallest. Only rates that all seeds of a batch size have tried take part; a diverged run without an accuracy counts
-    as guessing. Columns `batch_size`, `learning_rate` (as used, after scaling), `validation_error` (points), `at_edge`
-    (the smallest or largest rate tried, so that a wider grid might find a better one), `n_seeds` and `n_rates`.
+    as chance level. Columns `batch_size`, `learning_rate` (as used, after scaling), `validation_error` (points),
+    `at_edge` (the smallest or largest rate tried, so that a wider grid might find a better one), `n_seeds` and
+    `n_rates`.
 
     Raises `NotMeasured` where there is no such experiment.
     """

@@ -87,7 +87,7 @@ class Verdict:
 
 
 class Verdicts:
-    """The verdicts on some claims. `verdicts["noise"]` is a claim's, `verdicts["noise", check]` that of an analysis."""
+    """The verdicts on some claims. `verdicts["noise"]` is a claim's, `verdicts["noise", name]` that of an analysis."""
 
     def __init__(self, verdicts: Iterable[Verdict]):
         self._verdicts = {(verdict.claim, verdict.analysis): verdict for verdict in verdicts}
