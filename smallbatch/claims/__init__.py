@@ -8,7 +8,7 @@ which ask the same in another way (another evaluation, other batch sizes, anothe
 Nothing here knows Keras or draws.
 """
 
-from smallbatch.claims.catalogue import CLAIMS, SOURCE_CLAIMS
+from smallbatch.claims.catalogue import AMENDED_CLAIMS, CLAIMS, SOURCE_CLAIMS
 from smallbatch.claims.claim import PRIMARY, Analyses, Analysis, Claim, Plan, Words
 from smallbatch.claims.rules import VERDICTS
 from smallbatch.claims.tables import NotMeasured, Tables, read
@@ -16,6 +16,6 @@ from smallbatch.claims.tuning import chosen_learning_rates
 from smallbatch.claims.verdicts import Verdict, Verdicts, judge
 
 __all__ = [
-    "CLAIMS", "PRIMARY", "SOURCE_CLAIMS", "VERDICTS", "Analyses", "Analysis", "Claim", "NotMeasured", "Plan", "Tables",
-    "Verdict", "Verdicts", "Words", "chosen_learning_rates", "judge", "read",
+    "AMENDED_CLAIMS", "CLAIMS", "PRIMARY", "SOURCE_CLAIMS", "VERDICTS", "Analyses", "Analysis", "Claim", "NotMeasured",
+    "Plan", "Tables", "Verdict", "Verdicts", "Words", "chosen_learning_rates", "judge", "read",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import textwrap
 
 import numpy as np
 
-from smallbatch.claims import CLAIMS, NotMeasured, Tables, Verdict, chosen_learning_rates, judge, read
+from smallbatch.claims import AMENDED_CLAIMS, CLAIMS, NotMeasured, Tables, Verdict, chosen_learning_rates, judge, read
 from smallbatch.claims.remedies import best_together
 from smallbatch.errors import UserError
 
@@ -39,14 +39,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, NotMeasured) as error:
         print(error, file=sys.stderr)
         return 2
-    verdicts = judge(tables)
+    registered, amended = judge(tables), judge(tables, AMENDED_CLAIMS, "amended")
+    print("Verdicts as registered, before the runs")
     for claim in CLAIMS:
-        primary, *others = verdicts.of(claim.id)
-        _print_claim(claim.question, primary)
-        if given.all:
-            _print_others(others)
+        _print_claim(claim.question, registered.of(claim.id), given.all)
+    print("\nAmended verdicts, after the runs were seen; nothing adjusts over the claims")
+    for claim in AMENDED_CLAIMS:
+        if claim.amended:
+            _print_claim(claim.question, amended.of(claim.id), given.all)
+            _print_text(f"Amended on {claim.amended.dated}: {claim.amended.reason}.")
     if given.csv:
-        verdicts.table.to_csv(given.csv, index=False)
+        registered.table.to_csv(given.csv, index=False)
     return 0
 
 
@@ -76,15 +79,17 @@ def remedies_together(tables: Tables) -> str:
     return f"- {{{changed}}}\n"
 
 
-def _print_claim(question: str, verdict: Verdict) -> None:
+def _print_claim(question: str, verdicts: list[Verdict], all_of_them: bool) -> None:
+    verdict, *others = verdicts
     print(f"\n{verdict.claim}: {verdict.word.upper()}   {_number(verdict)}")
     for text in (question, f"Claim: {verdict.statement}.", f"Rule: {verdict.rule}.", f"Notes: {verdict.notes}."):
-        print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="      "))
+        _print_text(text)
+    for other in others if all_of_them else ():
+        print(f"    - {other.analysis}: {other.word}   {_number(other)}")
 
 
-def _print_others(verdicts: list[Verdict]) -> None:
-    for verdict in verdicts:
-        print(f"    - {verdict.analysis}: {verdict.word}   {_number(verdict)}")
+def _print_text(text: str) -> None:
+    print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="      "))
 
 
 def _number(verdict: Verdict) -> str:

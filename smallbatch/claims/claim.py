@@ -8,6 +8,8 @@ from smallbatch.claims.contrasts import Estimator
 from smallbatch.claims.rules import Rule
 from smallbatch.claims.tables import Tables
 
+# The day on which plans were amended, after the first study and before the second round of runs (see CHANGELOG).
+AMENDED = "2026-11-28"
 # The name of every primary analysis, in the column `check` of the table of verdicts.
 PRIMARY = "main"
 
@@ -77,7 +79,8 @@ class Words:
 class Claim:
     """A claim as one testable statement, the question that it answers, the page about it, and how it is decided.
 
-    `registered` is the plan that stood before the runs, `amended` a later one, if there is any. `prediction` says what
+    `registered` is the plan that stood before the runs, and None of a claim that was made after them; `amended` is a
+    later one, if there is any. `prediction` says what
     the claim predicts, of those that the cited answer makes. `after_answer(verdicts)` returns the sentences that follow
     a short answer, where it needs any. `words_of_best` take the place of `words` where the verdict is on the best of
     several (`Result.best_of`). `varies`: which analyses there are depends on the study.
@@ -88,7 +91,7 @@ class Claim:
     statement: str
     page: str
     words: Words
-    registered: Plan
+    registered: Plan | None
     amended: Plan | None = None
     prediction: str = ""
     after_answer: Callable[..., Sequence[str]] | None = None

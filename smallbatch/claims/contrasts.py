@@ -63,7 +63,7 @@ def difference(
     return estimate
 
 
-def artefact(*conditions: tuple[str, dict]) -> Estimator:
+def artefact(*conditions: tuple[str, dict], interval: str = "bootstrap") -> Estimator:
     """Estimate how much test accuracy the moving averages cost: recalibrated minus moving, in points.
 
     With two conditions: how much more they cost in the first than in the second.
@@ -72,7 +72,7 @@ def artefact(*conditions: tuple[str, dict]) -> Estimator:
     def estimate(tables: Tables) -> Result:
         cells = cells_of(tables, {str(k): condition for k, condition in enumerate(conditions)})
         costs = errors_of(tables, cells, "moving") - errors_of(tables, cells, "recalibrated")
-        return over_seeds(tables, cells, costs @ np.array([1, -1][: len(conditions)]))
+        return over_seeds(tables, cells, costs @ np.array([1, -1][: len(conditions)]), interval)
 
     return estimate
 
