@@ -11,12 +11,14 @@ from smallbatch.batchnorm.usage import BATCHES
 from smallbatch.diagnosis.data import Source
 from smallbatch.diagnosis.diagnosing import require_whole
 from smallbatch.diagnosis.preparing import Prepared, image_shape, prepare
-from smallbatch.diagnosis.scoring import decide
+from smallbatch.diagnosis.scoring import decide, require_agreement
 from smallbatch.diagnosis.sweeping import SORTED, measure, sortedness
 from smallbatch.errors import DataError, ParameterError
 
 # Accuracy on the images given may fall by so many points before recalibrating is refused; so many are looked at.
 HARM, JUDGED = 2.0, 1024
+# Where a class of somebody's own puts something else in their place, images may be prepared there.
+OWN_METHODS = ("fit", "evaluate", "test_step")
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def recalibrate(
     evaluator = prepared.evaluator
     if not evaluator.layers:
         raise ParameterError(_nothing_to_change(model, prepared))
+    _require_agreement(prepared, source)
     before = [(v, ops.convert_to_numpy(v)) for layer in evaluator.layers for v in _statistics_of(layer)]
     try:
         for n_fixed in range(min(passes, len(evaluator.layers))):
@@ -152,6 +155,24 @@ def _measured(prepared: Prepared, source: Source, batch_size: int, n_fixed: int)
                 "data: the batches hold images of few classes each, too many to mix them here. Allowed: shuffled data"
             )
     return measured.statistics(evaluator.layers)
+
+
+def _require_agreement(prepared: Prepared, source: Source) -> None:
+    """Raise `ParameterError` where the model's own `evaluate` or `fit` may do something else with the images."""
+    model = prepared.evaluator.model
+    own = [name for name in OWN_METHODS if getattr(type(model), name) is not getattr(keras.Model, name)]
+    if not own or prepared.evaluator.depends_on_batch:
+        return
+    if not source.has_labels:
+        raise ParameterError(
+            f"model = {model.name!r} has a {own[0]} of its own, which may prepare the images. Allowed: a pair (images, "
+            "labels), so that what evaluate reports can be compared"
+        )
+    images, labels = (part[:CHUNK] for part in source.first)
+    outputs = prepared.evaluator.predict(images)
+    scoring = decide(model, images, outputs.values, labels, source.name)
+    scores = scoring(outputs.values, labels, outputs.mask, source.name)
+    require_agreement(scoring, images, outputs.values, labels, scores, source.name)
 
 
 def _require_no_harm(prepared: Prepared, source: Source, statistics) -> None:

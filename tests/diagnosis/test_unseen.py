@@ -179,3 +179,23 @@ def test_own_steps_of_training_that_change_the_images_are_refused():
         with pytest.raises(UserError, match="train_step changes the images before the model sees them"):
             call()
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_fit_and_an_evaluate_that_prepare_the_images_are_noticed():
+    class Prepared(keras.Sequential):
+        def fit(self, x, y=None, **kwargs):
+            return super().fit(x / 50 - 2, y, **kwargs)
+
+        def evaluate(self, x, y=None, **kwargs):
+            return super().evaluate(x / 50 - 2, y, **kwargs)
+
+    keras.utils.set_random_seed(0)
+    norm = layers.BatchNormalization(momentum=0.9)
+    model = compiled(Prepared([keras.Input((6,)), layers.Dense(8), norm, layers.ReLU(), layers.Dense(2)]))
+    x, _ = data(6)
+    x, y = 100 + 50 * x, (x[:, 0] > 0).astype(int)
+    model.fit(x, y, epochs=20, verbose=0)
+    with pytest.raises(UserError, match="evaluate does something else with these images"):
+        smallbatch.recalibrate(model, (x, y))
+    with pytest.raises(UserError, match="has a fit of its own, which may prepare the images"):
+        smallbatch.recalibrate(model, x)
