@@ -84,7 +84,8 @@ def bundle(study: Study, backend: str, gpu: bool, wheels: bool, target: Path) ->
 def requirements(backend: str, gpu: bool) -> list[str]:
     """Return the packages that training needs; in the bundle are their wheels in the versions of requirements.txt."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [_name(line) for line in project["dependencies"]] + list(TRAINING)
+    declared = [*project["dependencies"], *project["optional-dependencies"]["train"]]
+    wanted = list(dict.fromkeys(_name(line) for line in declared)) + list(TRAINING)
     if backend == "jax":
         wanted = [name for name in wanted if name not in OF_TENSORFLOW]
     return [ON_GPU[backend] if gpu and name == backend else name for name in wanted]

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from smallbatch.claims.catalogue import CLAIMS, find_claim
+from smallbatch.claims.catalogue import AMENDED_CLAIMS, CLAIMS, find_claim
 from smallbatch.claims.claim import PRIMARY, Analysis, Claim
 from smallbatch.claims.results import SEEDS_FOR_TEST, Result
 from smallbatch.claims.rules import NOT_MEASURED, Decision
@@ -130,12 +130,14 @@ class Verdicts:
         return pd.DataFrame([verdict.row() for verdict in self], columns=COLUMNS)
 
 
-def judge(tables: Tables, claims: Iterable[Claim] = CLAIMS, plan: str = "registered") -> Verdicts:
-    """Return the verdicts of every analysis of some claims, by their registered plans or by their amended ones.
+def judge(tables: Tables, claims: Iterable[Claim] | None = None, plan: str = "registered") -> Verdicts:
+    """Return the verdicts of every analysis of some claims, or of all, by their registered or by their amended plans.
 
     An experiment that is missing makes a verdict `not measured`, never an error. A claim without such a plan is left
     out.
     """
+    if claims is None:
+        claims = CLAIMS if plan == "registered" else AMENDED_CLAIMS
     verdicts = []
     for claim in claims:
         if (decided := getattr(claim, plan)) is None:

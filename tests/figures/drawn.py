@@ -1,5 +1,6 @@
 """What a figure shows, the table that its packet holds, and evidence that is made up."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -56,7 +57,7 @@ def evidence_of(tables, *experiments):
         runs = runs[names.map(bool)].assign(experiments=names.str.join(" "))
     history = tables.history[tables.history["run"].isin(runs["run"])]
     found = Evidence("made-up")
-    found.__dict__["tables"] = Tables(runs, history, tables.test_correct, tables.stable_learning_rate)
+    found.__dict__["tables"] = dataclasses.replace(tables, runs=runs, history=history)
     return found
 
 

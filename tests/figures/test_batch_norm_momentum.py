@@ -1,9 +1,10 @@
 """Momentum of batch norm: the weight of the initial values, and every run at its momentum."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from smallbatch.claims import Tables
 from smallbatch.figures.catalogue import FIGURES
 from smallbatch.figures.catalogue.batch_norm_momentum import initial_weight, momentum_lag, weights_of_initial_values
 from smallbatch.figures.evidence import NotMeasured
@@ -62,8 +63,7 @@ def test_momenta_may_all_be_numbers_and_a_diverged_run_is_hollow():
     first = runs.index[runs["experiments"].str.contains("momentum_lag")][0]
     runs.loc[first, "outcome"] = "diverged"
     runs.loc[first, [f"{name}_test_accuracy" for name in MOVING_AND_RECALIBRATED]] = np.nan
-    table = table_of("momentum-lag", evidence_of(Tables(
-        runs, tables.history, tables.test_correct, tables.stable_learning_rate)))  # fmt: skip
+    table = table_of("momentum-lag", evidence_of(dataclasses.replace(tables, runs=runs)))
     assert table["momentum"].dtype == float
     assert (table.loc[table["outcome"] == "diverged", "test_error"] == 90).all()  # chance level among ten
     place = [10, 32].index(runs.loc[first, "batch_size"])

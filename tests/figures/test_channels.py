@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smallbatch.claims import CLAIMS, Tables, verdicts
+from smallbatch.claims import Tables
 from smallbatch.figures.catalogue import FIGURES, channels
 from smallbatch.figures.evidence import NotMeasured
 from tests import simulated
@@ -53,11 +53,9 @@ def test_the_interaction_is_that_of_the_verdicts(tables):
     axis = figure.draw(table).axes[0]
     seeds = table[table["kind"] == "seed"]
     np.testing.assert_allclose(np.sort(dots(axis)[:18, 1]), np.sort(seeds["interaction"]))
-    noise = tuple(claim for claim in CLAIMS if claim.id == "noise")
-    judged = verdicts(tables, noise).set_index("check")
     for row in table[table["kind"] == "mean"].itertuples():
-        expected = judged.loc[f"interaction at {row.batch_size}", ["number", "low", "high"]]
-        assert (row.interaction, row.low, row.high) == pytest.approx(tuple(expected.astype(float)))
+        expected = simulated.verdict_of(tables, "noise", f"interaction at {row.batch_size}").result
+        assert (row.interaction, row.low, row.high) == pytest.approx((expected.number, expected.low, expected.high))
         assert f"batch size {row.batch_size}: {row.interaction:z.1f}" in figure.alt(table)
     means = table.loc[table["kind"] == "mean", "interaction"]
     assert list(axis.containers[0].lines[0].get_ydata()) == pytest.approx(list(means))

@@ -18,7 +18,7 @@ def sample_images(data: Data, per_row: int = 10) -> plt.Figure:
     figure, axes = plt.subplots(1, len(shown), figsize=(1.1 * len(shown), 1.5), squeeze=False)
     for axis, (name, indices) in zip(axes[0], shown, strict=True):
         axis.imshow(data.train.images[indices[0]])
-        axis.set_title(name, fontsize=9, loc="center", fontweight="normal")
+        axis.set_title(name, fontsize=9, loc="center", fontweight="normal", parse_math=False)
         axis.axis("off")
     return figure
 

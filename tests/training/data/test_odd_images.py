@@ -158,9 +158,9 @@ def test_a_class_may_have_any_name_that_can_be_shown(image_tree, name):
     rename_class(image_tree, name)
     images = load(image_tree)
     assert set(images.class_names) == {"bright", name}
-    from smallbatch import figures
+    from smallbatch.figures.catalogue import one_run
 
-    figure = figures.sample_images(images)
+    figure = one_run.sample_images(images)
     figure.canvas.draw()
     assert {axis.get_title() for axis in figure.axes} == {"bright", name}
 
