@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from smallbatch.claims import NotMeasured, Tables, Verdicts, judge, read
+from smallbatch import claims
+from smallbatch.claims import NotMeasured, Tables, Verdicts, read
 from smallbatch.claims.store import read_verdicts
 from smallbatch.claims.tables import runs_of
 from smallbatch.paths import in_project
@@ -119,7 +120,7 @@ class Evidence:
     def verdicts(self) -> Verdicts:
         """The verdicts of all claims: those kept beside the tables, if they are of these; else judged now."""
         kept = read_verdicts(self.folder)
-        return judge(self.tables) if kept is None else kept
+        return claims.judge(self.tables) if kept is None else kept
 
     def runs(self, experiment: str, **wanted) -> pd.DataFrame:
         """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""
