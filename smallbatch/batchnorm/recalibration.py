@@ -88,7 +88,8 @@ def assign(layers: list[keras.layers.BatchNormalization], statistics: Statistics
 @contextlib.contextmanager
 def recalibrated(observed: Observed, data) -> Iterator[None]:
     """Give a model the statistics of `data` for as long as the context lasts."""
-    with using(observed.layers, measure(observed, data)):
+    measured = measure(observed, data)  # puts the layers in order
+    with using(observed.layers, measured):
         yield
 
 

@@ -163,7 +163,7 @@ def test_what_a_study_has_not_measured_is_said_and_what_is_published_beside_it_i
 def test_the_executed_notebook_is_shown_with_its_curves_and_its_record(built, browser):
     page = open_page(browser, built.folder / "_build/html", "one-run", 1280)
     text = page.inner_text("article")
-    assert "epoch 2 of 2" in text and "train_epoch(" in text
+    assert "epoch 2 of 2" in text and "_train_in_parts(train_epoch" in text
     assert page.locator("article .cell_output img").count() == 4
     showcase = pd.read_csv(built.folder / "results/tiny/runs.csv").set_index(["batch_size", "seed"]).loc[(20, 0)]
     assert showcase["run"] in text
@@ -175,5 +175,5 @@ def test_every_parameter_is_explained(built, browser):
 
     page = open_page(browser, built.folder / "_build/html", "run-it-yourself", 1280)
     assert page.locator("article li strong code").all_inner_texts() == list(RunConfig.model_fields)
-    assert "Allowed: digits, clothing, folder, tfds:<name>." in page.inner_text("article")
+    assert "Allowed: digits, clothing, clothing-full, signs, folder, tfds:<name>." in page.inner_text("article")
     page.close()
