@@ -3,8 +3,3 @@
 Draws from tables and never trains. No other room imports this one, and nothing here knows a page of the book.
 `python -m smallbatch.figures STUDY` writes them all.
 """
-
-# Until the room of the diagnosis draws its own figure.
-from smallbatch.figures.of_diagnosis import diagnosis
-
-__all__ = ["diagnosis"]

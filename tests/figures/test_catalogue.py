@@ -49,9 +49,7 @@ def published():
     return Evidence(PUBLISHED)
 
 
-@pytest.mark.parametrize(
-    "slug", [pytest.param(slug, marks=[pytest.mark.slow] * (slug == "claims-at-a-glance")) for slug in FIGURES]
-)
+@pytest.mark.parametrize("slug", FIGURES)
 def test_a_figure_is_drawn_from_its_csv_alone_and_told_in_numbers(published, slug):
     figure = FIGURES[slug]
     try:

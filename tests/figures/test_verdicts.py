@@ -1,12 +1,16 @@
-"""All verdicts at a glance: a symbol, a word and a number for each claim."""
+"""All verdicts at a glance: a symbol, a word and a number for each claim, as they were judged."""
+
+from types import SimpleNamespace
 
 import matplotlib.colors
 import pandas as pd
 import pytest
 
-from smallbatch.claims import VERDICTS as WORDS
+from smallbatch import claims
+from smallbatch.claims import words
 from smallbatch.figures.catalogue import FIGURES
-from smallbatch.figures.catalogue.verdicts import VERDICTS, claims_at_a_glance
+from smallbatch.figures.catalogue.verdicts import VERDICTS, claims_at_a_glance, verdict_table
+from tests import simulated
 
 
 @pytest.fixture
@@ -16,8 +20,21 @@ def table():
     return pd.DataFrame(rows, columns=["statement", "verdict", "number_in_words"])
 
 
+def test_a_row_says_what_was_judged():
+    tables = simulated.study(sgd=(0.5, 0.1), norm=(-0.3, 0.1), lag={0.9997: (30, 5), 0.99: (4, 1)})
+    judged = claims.judge(tables)
+    data = verdict_table(SimpleNamespace(verdicts=judged, study="made-up", tables=tables))
+    assert data.table["claim"].tolist() == [claim.id for claim in claims.CLAIMS] and data.study == "made-up"
+    for row in data.table.itertuples():
+        verdict = judged[row.claim]
+        assert (row.verdict, row.statement) == (verdict.word, verdict.shown_statement)
+        assert (row.number_in_words, row.answer) == (words.number(verdict), words.answer(judged, row.claim))
+        assert (row.number, row.unit, row.n_seeds) == (verdict.result.number, verdict.unit, verdict.result.n_seeds)
+    assert claims_at_a_glance(data.table).axes[0].texts
+
+
 def test_every_verdict_that_there_is_has_a_colour_and_a_symbol_of_its_own():
-    assert set(VERDICTS) == set(WORDS)
+    assert set(VERDICTS) == set(claims.VERDICTS)
     assert len({colour for colour, _ in VERDICTS.values()}) == len({symbol for _, symbol in VERDICTS.values()}) == 4
     assert VERDICTS["supported"][1] == "✓" and VERDICTS["contradicted"][1] == "✗"
 
