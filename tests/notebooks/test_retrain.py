@@ -60,7 +60,10 @@ MISTAKES = [
     ({"batch_size": "four"}, r"batch_size = 'four' is not allowed. Allowed: whole number, ≥ 1"),
     ({"batch_size": 0}, r"batch_size = 0 is not allowed"),
     ({"batch_size": 2000}, r"batch_size = 2000 is larger than the training set of 1078 images"),
-    ({"dataset": "cifar"}, r"dataset = 'cifar' is not allowed. Allowed: digits, clothing, clothing-full, signs, folder"),  # noqa: E501
+    (
+        {"dataset": "cifar"},
+        r"dataset = 'cifar' is not allowed. Allowed: digits, clothing, clothing-full, signs, folder",
+    ),  # noqa: E501
     (
         {"dataset": "folder", "data_folder": "/no/such/folder"},
         r"data_folder = '/no/such/folder': there is no such",
