@@ -28,7 +28,6 @@ LONGEST = 300
 LONG = {
     "smallbatch.diagnosis.diagnosing": "one thing: the diagnosis from its evaluations to its object",
     "smallbatch.diagnosis.scoring": "one thing: which labels and outputs can be scored, and how",
-    "smallbatch.training.config": "one thing: every parameter of a training, and what they rule out together",
 }
 
 

@@ -32,7 +32,7 @@ def recalibrate(model: keras.Model, data, batch_size: int = CHUNK, passes: int =
 
     For each layer: mean and variance over all images and positions, from pooled first and second moments ("precise
     batch norm", Wu & Johnson 2021, section 3). `data` are training images without augmentation, in a form that
-    `batches.chunks` takes, and labels are ignored; weights stay as they are. `batch_size`, the images run at
+    `chunks.chunks` takes, and labels are ignored; weights stay as they are. `batch_size`, the images run at
     a time, is a matter of memory and not of the result.
 
     In one pass a layer's inputs are normalized upstream over groups of 32 images, as in training, and no longer with
@@ -79,10 +79,12 @@ def moving_averages(layers: list[keras.layers.BatchNormalization]) -> Statistics
 
 
 def assign(layers: list[keras.layers.BatchNormalization], statistics: Statistics) -> None:
-    """Set moving mean and moving variance of each layer."""
+    """Set moving mean and moving variance of each layer, and what batch renormalization derives the variance from."""
     for layer, (mean, variance) in zip(layers, statistics, strict=True):
         layer.moving_mean.assign(mean)
         layer.moving_variance.assign(variance)
+        if getattr(layer, "renorm", False):
+            layer.moving_stddev.assign(np.sqrt(variance + layer.epsilon))
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from smallbatch.diagnosis.diagnosing import require_whole
 from smallbatch.diagnosis.preparing import image_shape, prepare
 from smallbatch.diagnosis.scoring import decide
 from smallbatch.diagnosis.sweeping import measure
+from smallbatch.errors import ParameterError
 
 
 class Recalibrated(keras.callbacks.Callback):
@@ -74,7 +75,5 @@ class Recalibrated(keras.callbacks.Callback):
         logs["recalibrated_val_loss"] = float(loss / count)
 
     def _require_labels(self) -> None:
-        from smallbatch.errors import ParameterError
-
         if not self._sources[1].has_labels:
             raise ParameterError("validation holds no labels. Allowed: pairs of images and labels")

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from smallbatch.batchnorm.chunks import CHUNK
+from smallbatch.batchnorm.recalibration import assign
 from smallbatch.batchnorm.usage import BATCHES
 from smallbatch.diagnosis.data import Source
 from smallbatch.diagnosis.diagnosing import require_whole
@@ -134,7 +135,7 @@ def recalibrate(
             statistics = _measured(prepared, source, batch_size, n_fixed)
             if n_fixed == 0:
                 _require_no_harm(prepared, source, statistics)
-            _assign(evaluator.layers, statistics)
+            assign(evaluator.layers, statistics)
     except BaseException:
         for variable, value in before:
             variable.assign(value)
@@ -211,14 +212,6 @@ def _most_frequent(labels: list[np.ndarray]) -> float:
     numbers = np.concatenate([part.ravel() for part in labels])
     numbers = numbers[numbers >= 0]
     return float(np.bincount(numbers).max() / len(numbers)) if len(numbers) else 0.0
-
-
-def _assign(layers: list, statistics: list) -> None:
-    for layer, (mean, variance) in zip(layers, statistics, strict=True):
-        layer.moving_mean.assign(mean)
-        layer.moving_variance.assign(variance)
-        if getattr(layer, "renorm", False):  # from which Keras derives the variance in the next step
-            layer.moving_stddev.assign(np.sqrt(variance + layer.epsilon))
 
 
 def _statistics_of(layer) -> list:

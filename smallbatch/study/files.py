@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smallbatch.errors import StorageError
-from smallbatch.paths import in_project
+from smallbatch.paths import in_project, published
 
 # What a disk can do to anyone. Other errors of the operating system are mistakes of ours and keep their traceback.
 DISK = {getattr(errno, name) for name in
@@ -37,26 +37,13 @@ def shown(path: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a new file and wait until the disk has it, so that a rename can publish it."""
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
 def write_if_changed(path: Path, text: str) -> None:
     """Write a file whole or not at all; one that says the same already keeps its time stamp."""
     content = text.encode()
     if path.is_file() and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write_whole(partial, content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with published(path) as stream:
+        stream.write(content)
 
 
 @contextlib.contextmanager

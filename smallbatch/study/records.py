@@ -16,10 +16,10 @@ import pandas as pd
 
 from smallbatch.errors import RecordError
 from smallbatch.parameters import Parameters
-from smallbatch.paths import in_project
+from smallbatch.paths import in_project, write_whole
 from smallbatch.study import integrity
 from smallbatch.study.environment import code_version, environment, memory_peak_mib
-from smallbatch.study.files import disk_errors, write_whole
+from smallbatch.study.files import disk_errors
 from smallbatch.study.notebooks import table_name
 from smallbatch.training.config import RunConfig
 

@@ -4,7 +4,6 @@ The notebook, studies, records and the reference page all come from `RunConfig`.
 of Keras, so that a mistake is reported at once, before a framework is loaded.
 """
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,32 +13,21 @@ from pydantic import AfterValidator, Field, model_validator
 from smallbatch.errors import require_word
 from smallbatch.parameters import Parameters, one_of, parameter
 from smallbatch.paths import in_project
+from smallbatch.training import checks
+from smallbatch.training.checks import HIGHEST_RATE, LOWEST_RATE
 
 DATASETS = ("digits", "clothing", "clothing-full", "signs", "folder")
 WIDTHS = (1.0, 0.5, 0.25, 0.125)
 DEPTHS = tuple(k / 10 for k in range(1, 11))
 # What `batch_norm_momentum = "scaled"` keeps per step at 32 images: Keras's default.
 SCALED_MOMENTUM_AT_32 = 0.99
-# Beyond these a value is a slip of the keyboard: in float32 a smaller rate moves no weight, and from a larger one no
-# training comes back.
-LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
+# Beyond these a value is a slip of the keyboard.
 LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS = 65_536, 10**9, 100_000
 # The rule of SimCLR's small data sets (Chen et al. 2020, appendix B.8): max(1 - 10 / steps per epoch, 0.9).
 STEPS_PER_EPOCH = "steps_per_epoch"
 Momentum = Annotated[float, Field(ge=0, le=0.99999)]
 # What starts a value of `weights` that names another run of the same study.
 FROM_RUN = "run:"
-
-
-def last_map_side(image_size: int) -> int:
-    """Return the side, in positions, of Inception-ResNet-v2's last feature map for a square input in pixels.
-
-    The network halves its map five times without padding (Szegedy et al. 2017, figure 15 and the Keras code).
-    """
-    side = image_size
-    for kernel, stride in ((3, 2), (3, 1), (3, 2), (3, 1), (3, 2), (3, 2), (3, 2)):
-        side = (side - kernel) // stride + 1
-    return side
 
 
 def _check_dataset(name: str) -> str:
@@ -220,10 +208,10 @@ class RunConfig(Parameters):
 
     @model_validator(mode="after")
     def _check_together(self):
-        _check_arm(self)
-        _check_values_per_channel(self)
-        _check_schedule(self)
-        _check_lists(self)
+        checks.check_condition(self)
+        checks.check_values_per_channel(self)
+        checks.check_schedule(self)
+        checks.check_lists(self)
         if self.n_train is not None and self.batch_size > self.n_train:
             raise ValueError(
                 f"batch_size = {self.batch_size} is larger than the training set, n_train = {self.n_train}. "
@@ -298,86 +286,3 @@ class RunConfig(Parameters):
         """Return the readable start of the run's name: batch size and seed; of other notebooks, their name first."""
         notebook = "" if self.NOTEBOOK == RunConfig.NOTEBOOK else f"{self.NOTEBOOK}-"
         return f"{notebook}b{self.batch_size}-s{self.seed}"
-
-
-def _check_arm(config: RunConfig) -> None:
-    """Refuse parameters of normalization and masking that contradict each other or would be ignored."""
-    size, ghost, masked = config.batch_size, config.ghost_batch_size, config.masked_loss_batch_size
-    if config.normalization == "ghost" and (ghost is None or size % ghost):
-        divisors = ", ".join(str(k) for k in range(1, size + 1) if size % k == 0)
-        raise ValueError(
-            f"ghost_batch_size = {ghost} with normalization = 'ghost' and batch_size = {size}. "
-            f"Allowed: a divisor of the batch size ({divisors})"
-        )
-    if config.normalization != "ghost" and ghost is not None:
-        raise ValueError(
-            f"ghost_batch_size = {ghost} with normalization = {config.normalization!r} would do nothing. "
-            "Allowed: None, or normalization = 'ghost'"
-        )
-    if masked is not None and masked > size:
-        raise ValueError(f"masked_loss_batch_size = {masked} with batch_size = {size}. Allowed: 1 to {size}, or None")
-    if masked is not None and config.augmentation in ("mixup", "cutmix"):
-        raise ValueError(
-            f"masked_loss_batch_size = {masked} with augmentation = {config.augmentation!r}, which would mix images "
-            "without loss into those with. Allowed: None, or augmentation none, flip or randaugment"
-        )
-    if config.normalization == "group" and config.weights == "imagenet":
-        raise ValueError(
-            "normalization = 'group' with weights = 'imagenet': these weights were trained with batch norm, and group "
-            "norm has no moving averages to load. Allowed: normalization batch, ghost or frozen, or weights = 'none'"
-        )
-
-
-def _check_schedule(config: RunConfig) -> None:
-    """Refuse a learning rate that comes to nothing or too much, and stages that are longer than the training."""
-    rate = config.scaled_learning_rate()
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise ValueError(
-            f"learning_rate = {config.learning_rate} with learning_rate_scaling = {config.learning_rate_scaling!r} and "
-            f"reference_batch_size = {config.reference_batch_size} comes to {rate:g}. Allowed: what comes to "
-            f"{LOWEST_RATE:g} to {HIGHEST_RATE:g}"
-        )
-    if rate * config.weight_decay >= 1:
-        raise ValueError(
-            f"weight_decay = {config.weight_decay} with a learning rate of {rate:g}: each step would shrink the "
-            f"kernels to nothing or turn their signs. Allowed: below {1 / rate:g}"
-        )
-    epochs = config.epochs
-    if config.steps is not None:
-        # How many epochs they are shows only where the number of images does.
-        epochs = math.ceil(config.steps / max(1, config.n_train // config.sgd_batch_size)) if config.n_train else None
-    for name in ("warmup_epochs", "early_stopping_patience"):
-        value = getattr(config, name)
-        if value is not None and epochs is not None and value > epochs:
-            raise ValueError(
-                f"{name} = {value} is longer than the training, which has {epochs} epochs. Allowed: at most {epochs}"
-            )
-
-
-def _check_lists(config: RunConfig) -> None:
-    """Refuse lists that name something twice or would be ignored."""
-    for name in ("classes", "followed_batch_norm_momenta", "snapshot_steps"):
-        values = getattr(config, name)
-        if len(set(values)) < len(values):
-            raise ValueError(f"{name} = {values!r} names something twice. Allowed: each once")
-    if len(config.classes) == 1:
-        raise ValueError(f"classes = {config.classes!r} is a single class. Allowed: at least two, or an empty list")
-    if config.followed_batch_norm_momenta and config.normalization not in ("batch", "ghost"):
-        raise ValueError(
-            f"followed_batch_norm_momenta = {config.followed_batch_norm_momenta!r} with normalization = "
-            f"{config.normalization!r}, which has no moving averages to follow. Allowed: an empty list, or "
-            "normalization batch or ghost"
-        )
-
-
-def _check_values_per_channel(config: RunConfig) -> None:
-    size = config.normalization_batch_size
-    if size is None or config.allow_one_value_per_channel or size * last_map_side(config.image_size) ** 2 > 1:
-        return
-    name = "ghost_batch_size" if config.ghost_batch_size else "batch_size"
-    raise ValueError(
-        f"{name} = {size} with image_size = {config.image_size}: the last feature map is "
-        "1x1, so batch norm would normalize each channel over one number, output a constant and learn "
-        f"nothing. Allowed: {name} 2 or more, or image_size 107 or more "
-        "(or allow_one_value_per_channel = True to see it happen)"
-    )

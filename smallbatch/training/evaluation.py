@@ -43,11 +43,7 @@ def evaluate(data: Data, config: RunConfig, observed: Observed) -> EvaluationRes
 
     Where no statistics of batches are used in training (group norm, frozen) the three are one and the same.
     """
-    found, seconds = {}, {}
-    for name, measure in _evaluations(data, config, observed, SPLITS).items():
-        start = time.perf_counter()
-        found[name] = measure() if observed.layers or name == "moving" else found["moving"]
-        seconds[name] = time.perf_counter() - start
+    found, seconds = _take(data, config, observed, SPLITS)
     metrics = {name: {split: _metrics(*each) for split, each in by_split.items()} for name, by_split in found.items()}
     return EvaluationResult(metrics, {name: by_split["test"][1] for name, by_split in found.items()}, seconds)
 
@@ -57,12 +53,24 @@ def snapshot(data: Data, config: RunConfig, observed: Observed) -> list[dict]:
 
     Returns rows of `evaluation`, `split`, `loss` (nats) and `accuracy`.
     """
-    found, rows = {}, []
-    for name, measure in _evaluations(data, config, observed, ("validation", "test")).items():
+    found, _ = _take(data, config, observed, ("validation", "test"))
+    return [
+        {"evaluation": name, "split": split, "loss": losses.mean(), "accuracy": correct.mean()}
+        for name, by_split in found.items()
+        for split, (losses, correct) in by_split.items()
+    ]
+
+
+def _take(
+    data: Data, config: RunConfig, observed: Observed, splits: tuple[str, ...]
+) -> tuple[dict[str, Scores], dict[str, float]]:
+    """Return the scores of each evaluation of these splits, and the seconds that it took."""
+    found, seconds = {}, {}
+    for name, measure in _evaluations(data, config, observed, splits).items():
+        start = time.perf_counter()
         found[name] = measure() if observed.layers or name == "moving" else found["moving"]
-        for split, (losses, correct) in found[name].items():
-            rows.append({"evaluation": name, "split": split, "loss": losses.mean(), "accuracy": correct.mean()})
-    return rows
+        seconds[name] = time.perf_counter() - start
+    return found, seconds
 
 
 def _evaluations(

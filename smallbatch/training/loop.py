@@ -35,7 +35,7 @@ class Order:
 
     def __init__(self, n_images: int, config: RunConfig):
         self.n_images, self.config = n_images, config
-        self.n_steps = n_images // config.sgd_batch_size
+        self.n_steps = config.steps_per_epoch(n_images)
 
     def epoch(self, number: int) -> np.ndarray:
         """Return indices of images, (steps, batch size), of the epoch of this number, from 0."""

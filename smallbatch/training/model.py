@@ -6,7 +6,6 @@ residual blocks out. With both at 1.0 the clone is exactly the published network
 
 import contextlib
 import difflib
-import os
 import re
 import warnings
 import zipfile
@@ -19,6 +18,7 @@ from keras.src.backend.common import global_state  # there is no public way to l
 
 from smallbatch.batchnorm.layers import layer as normalizing_layer
 from smallbatch.errors import ParameterError
+from smallbatch.paths import published
 from smallbatch.training.config import FROM_RUN, RunConfig
 
 # Keras's list of variables that are still to get their first values.
@@ -60,11 +60,8 @@ def keep_weights(model: keras.Model, path: Path) -> None:
 
     Followed moving averages are left out, so that the file fits a network of any condition with batch norm.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as stream:
+    with published(path) as stream:
         np.savez(stream, *[keras.ops.convert_to_numpy(variable) for variable in _kept_variables(model)])
-    partial.replace(path)
 
 
 def inception_resnet_v2(

@@ -63,7 +63,7 @@ MISTAKES = [
     (
         {"dataset": "cifar"},
         r"dataset = 'cifar' is not allowed. Allowed: digits, clothing, clothing-full, signs, folder",
-    ),  # noqa: E501
+    ),
     (
         {"dataset": "folder", "data_folder": "/no/such/folder"},
         r"data_folder = '/no/such/folder': there is no such",

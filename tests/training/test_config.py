@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from smallbatch.errors import ParameterError
-from smallbatch.training.config import RunConfig, last_map_side
+from smallbatch.training.checks import last_map_side
+from smallbatch.training.config import RunConfig
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_width_scales_every_convolution_exactly():
 
 @pytest.mark.parametrize("image_size", [107, 139])
 def test_the_last_map_has_the_side_that_the_parameters_are_checked_by(image_size):
-    from smallbatch.training.config import last_map_side
+    from smallbatch.training.checks import last_map_side
 
     network = model.inception_resnet_v2(image_size, width=0.125, depth=0.1)
     assert network.get_layer("conv_7b").output.shape[1:3] == (last_map_side(image_size),) * 2

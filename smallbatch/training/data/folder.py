@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from smallbatch.errors import DataError
-from smallbatch.paths import cache_folder, in_project
+from smallbatch.paths import cache_folder, in_project, published
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data.sampling import TEST_SHARE, VALIDATION_SHARE, stratified_split
 from smallbatch.training.data.split import Split
@@ -178,15 +178,8 @@ def _cached(tree: Tree, split: str, side: int) -> np.ndarray:
         return np.load(path, mmap_mode="r")
     images = np.stack([_decode(file, side) for file in tree.files[split]])
     with _cache_errors():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Runs side by side may decode at once: each writes its own file, and the last rename wins.
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as stream:
-                np.save(stream, images)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with published(path) as stream:  # runs side by side may decode at once
+            np.save(stream, images)
         return np.load(path, mmap_mode="r")
 
 
