@@ -33,7 +33,7 @@ def refuse(model) -> None:
                 "Allowed: stateful=False"
             )
     shape = _input_shape(model)
-    if shape is not None and shape[0] is not None:
+    if shape is not None and shape[0] is not None and not _takes_another_size(model, shape):
         raise ParameterError(
             f"model = {model.name!r} takes batches of exactly {shape[0]} images. Allowed: a batch size of None"
         )
@@ -72,6 +72,18 @@ def refuse_state(model: keras.Model, batch_norms: list, predicted, fitted) -> No
 def _input_shape(model):
     shape = getattr(model, "input_shape", None)
     return shape if isinstance(shape, tuple) and all(k is None or isinstance(k, int) for k in shape) else None
+
+
+def _takes_another_size(model: keras.Model, shape: tuple) -> bool:
+    """Return whether batches of another size can be run than the one in the model's input shape.
+
+    Keras notes that of the first batch there, where a model is built by being fitted, and takes others all the same.
+    """
+    try:
+        model.compute_output_spec(keras.KerasTensor((shape[0] + 1, *shape[1:]), dtype=model.inputs[0].dtype))
+    except Exception:  # whatever the layer raises that does not fit
+        return False
+    return True
 
 
 def _torch_batch_norm(layer) -> bool:

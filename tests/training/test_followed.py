@@ -14,16 +14,24 @@ TINY = {"n_train": 48, "width": 0.125, "depth": 0.1, "batch_size": 8, "epochs": 
 FOLLOWED = [0.9, 0.5, "scaled", "steps_per_epoch"]
 
 
-def trained(**parameters):
-    """The smallest miniature of the network, trained for two epochs of six steps."""
+def trained(weights_of=None, **parameters):
+    """The smallest miniature of the network, trained for two epochs of six steps.
+
+    It starts from the initial weights and random states `weights_of` gives, so that nothing else in this process that
+    draws from Python's generator while layers are made can part two trainings that are compared.
+    """
     config = RunConfig.create(**TINY | parameters)
     loop.prepare(config)
     images = data_sets.load(config)
     network = model.build(config, 10, len(images.train))
+    own = [v for v in network.variables if not v.name.startswith("followed_")]
+    for variable, value in zip(own, weights_of or [], strict=weights_of is not None):
+        variable.assign(value)
+    initial = [keras.ops.convert_to_numpy(v).copy() for v in own]
     observed = recalibration.Observed(network)
     loop.compile_model(network, config, len(images.train))
     fitted = loop.fit(network, images, config, observed)
-    return config, images, network, observed, fitted
+    return config, images, network, observed, fitted, initial
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +40,8 @@ def plain():
 
 
 @pytest.fixture(scope="module")
-def following():
-    return trained(followed_batch_norm_momenta=FOLLOWED)
+def following(plain):
+    return trained(plain[5], followed_batch_norm_momenta=FOLLOWED)
 
 
 def own_weights(network):
@@ -51,7 +59,7 @@ def test_no_weight_and_no_moving_average_changes_by_a_single_bit(plain, followin
 
 
 def test_followed_averages_are_those_of_a_run_with_that_momentum(following):
-    _, _, _, observed, _ = trained(batch_norm_momentum=0.5)
+    _, _, _, observed, _, _ = trained(following[5], batch_norm_momentum=0.5)
     own = recalibration.moving_averages(observed.layers)
     place = FOLLOWED.index(0.5)
     for layer, (mean, variance) in zip(following[3].layers, own, strict=True):
@@ -68,7 +76,7 @@ def test_followed_averages_are_those_of_a_run_with_that_momentum(following):
 
 
 def test_each_is_an_evaluation_of_its_own_and_leaves_the_model_as_it_is(following):
-    config, images, network, observed, _ = following
+    config, images, network, observed, _, _ = following
     before = [w.copy() for w in network.get_weights()]
     found = evaluation.evaluate(images, config, observed)
     names = [f"moving_{momentum}" for momentum in FOLLOWED]
