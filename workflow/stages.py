@@ -185,6 +185,7 @@ def _built(study: Study) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
     draw_all(study.name, DRAWN / "figures")
     copy_tables(study.name, DRAWN / "data")
+    write_numbers(study.name)
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", "-n", "-W", "--keep-going", "."]
     environment = os.environ | {"SMALLBATCH_STUDY": study.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
@@ -194,6 +195,12 @@ def _built(study: Study) -> bool:
         return False
     write_if_changed(STAMP, digest)
     return True
+
+
+def write_numbers(study: str) -> None:
+    """Compute the numbers that pages name, in a process of its own: book/_drawn/numbers/<page>.json."""
+    command = [sys.executable, "-m", "workflow.page_numbers", study, str(DRAWN / "numbers")]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def copy_tables(study: str, folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""Print the verdicts of a study: `python -m smallbatch.claims laptop`."""
+"""Print the verdicts of a study: `python -m smallbatch.claims laptop`; with `--answer`, the answer to the question.
+
+Without a study: those of the published one. Beside them stand those of the second round of studies.
+"""
 
 import argparse
 import sys
@@ -6,20 +9,38 @@ import textwrap
 
 import numpy as np
 
-from smallbatch.claims import AMENDED_CLAIMS, CLAIMS, NotMeasured, Tables, Verdict, chosen_learning_rates, judge, read
+from smallbatch.claims import (
+    AMENDED_CLAIMS,
+    NotMeasured,
+    Tables,
+    Verdict,
+    Verdicts,
+    chosen_learning_rates,
+    judge,
+    noise_floor,
+    policies,
+    read,
+)
+from smallbatch.claims.answer import answer, gathered, second_round, tables_or_none
+from smallbatch.claims.catalogue import claims_of, find_claim
 from smallbatch.claims.remedies import best_together
 from smallbatch.errors import UserError
 
 WIDTH = 110
+# The study whose records are committed, and beside which those of the second round stand.
+PUBLISHED = "laptop"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read `results/<study>` and print a verdict for each claim, and with `--all` every other analysis beside it."""
+    """Print a verdict for each claim that a study decides, and with `--all` every other analysis beside it."""
     parser = argparse.ArgumentParser(prog="python -m smallbatch.claims", description=main.__doc__)
-    parser.add_argument("study", help="name of a study with gathered tables, as in results/<study>")
+    parser.add_argument(
+        "study", nargs="?", default=PUBLISHED, help="name of a study with gathered tables, as in results/<study>"
+    )
     parser.add_argument("--all", action="store_true", help="print the other analyses beside the verdicts too")
     parser.add_argument("--csv", metavar="FILE", help="also write the whole table to this file")
     parser.add_argument("--classes", type=int, default=10, help="classes of the data set (default: 10)")
+    parser.add_argument("--policies", action="store_true", help="print errors by policy, evaluation and batch size too")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--tuned", action="store_true", help="print the experiment `tuned` instead, at the rates that `search` chooses"
@@ -27,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     instead.add_argument(
         "--together", action="store_true", help="print the best remedies together instead, as a row of `remedies`"
     )
+    instead.add_argument("--answer", action="store_true", help="print the answer to the question in eight sentences")
     given = parser.parse_args(arguments)
     try:
         tables = read(f"results/{given.study}", given.classes)
@@ -39,18 +61,33 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, NotMeasured) as error:
         print(error, file=sys.stderr)
         return 2
-    registered, amended = judge(tables), judge(tables, AMENDED_CLAIMS, "amended")
-    print("Verdicts as registered, before the runs")
-    for claim in CLAIMS:
-        _print_claim(claim.question, registered.of(claim.id), given.all)
-    print("\nAmended verdicts, after the runs were seen; nothing adjusts over the claims")
-    for claim in AMENDED_CLAIMS:
-        if claim.amended:
-            _print_claim(claim.question, amended.of(claim.id), given.all)
-            _print_text(f"Amended on {claim.amended.dated}: {claim.amended.reason}.")
+    if given.answer:
+        _print_answer(tables)
+        return 0
+    repeats = tables_or_none(noise_floor.STUDY)
+    registered = judge(tables, claims_of(given.study))
+    print(f"Verdicts of the study {given.study} as registered, before the runs; nothing adjusts over the claims")
+    _print_verdicts(registered, given.all, repeats)
+    amended = judge(tables, claims_of(given.study, "amended"), "amended")
+    if len(amended):
+        print("\nAmended verdicts, after the runs were seen")
+        _print_verdicts(amended, given.all, repeats)
+    if given.policies:
+        print(f"\n{policies.table(tables).to_string(index=False)}")
+    if given.study == PUBLISHED:
+        for study, verdicts in second_round().items():
+            print(f"\nVerdicts of the study {study}, as registered before its runs")
+            _print_verdicts(verdicts, given.all, repeats)
     if given.csv:
         registered.table.to_csv(given.csv, index=False)
     return 0
+
+
+def _print_answer(tables: Tables) -> None:
+    known = gathered(tables, judge(tables, AMENDED_CLAIMS, "amended"))
+    for number, sentence in enumerate(answer(known), start=1):
+        print(f"{number}. {sentence.asks}")
+        _print_text(sentence.says)
 
 
 def tuned_experiment(tables: Tables) -> str:
@@ -79,26 +116,34 @@ def remedies_together(tables: Tables) -> str:
     return f"- {{{changed}}}\n"
 
 
-def _print_claim(question: str, verdicts: list[Verdict], all_of_them: bool) -> None:
-    verdict, *others = verdicts
-    print(f"\n{verdict.claim}: {verdict.word.upper()}   {_number(verdict)}")
-    for text in (question, f"Claim: {verdict.statement}.", f"Rule: {verdict.rule}.", f"Notes: {verdict.notes}."):
-        _print_text(text)
-    for other in others if all_of_them else ():
-        print(f"    - {other.analysis}: {other.word}   {_number(other)}")
+def _print_verdicts(verdicts: Verdicts, all_of_them: bool, repeats: Tables) -> None:
+    for name in dict.fromkeys(verdict.claim for verdict in verdicts):
+        verdict, *others = verdicts.of(name)
+        claim = find_claim(name)
+        print(f"\n{name}: {verdict.word.upper()}   {_number(verdict, repeats)}")
+        described = (f"Claim: {verdict.statement}.", f"Rule: {verdict.rule}.", f"Notes: {verdict.notes}.")
+        for text in (claim.question, *described):
+            _print_text(text)
+        if verdicts.plan == "amended":
+            _print_text(f"Amended on {claim.amended.dated}: {claim.amended.reason}.")
+        for other in others if all_of_them else ():
+            print(f"    - {other.analysis}: {other.word}   {_number(other, repeats)}")
 
 
 def _print_text(text: str) -> None:
     print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="      "))
 
 
-def _number(verdict: Verdict) -> str:
+def _number(verdict: Verdict, repeats: Tables) -> str:
+    """Return the number, interval, seeds and evaluation, and how far the number scatters over repeated trainings."""
     result = verdict.result
     if np.isnan(result.number):
         return ""
     interval = "" if np.isnan(result.low) else f" [{result.low:.3g}, {result.high:.3g}]"
     evaluation = f", {verdict.evaluation}" if verdict.evaluation else ""
-    return f"{result.number:.3g}{interval} {verdict.unit}, {result.n_seeds} seeds{evaluation}"
+    noise = noise_floor.noise_of(result, repeats)
+    floor = "" if np.isnan(noise) else f", noise floor {noise:.2g}"
+    return f"{result.number:.3g}{interval} {verdict.unit}, {result.n_seeds} seeds{evaluation}{floor}"
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ class Analyses:
 class Plan:
     """How a claim is decided: estimator and rule of the primary analysis in words, and all analyses of some tables.
 
-    An amended plan, made after results were seen, has the day on which it was `dated` and the `reason` for it.
+    An amended plan, made after results were seen, has the day on which it was `dated` and the `reason` for it, and
+    `words` of its own where it asks for something else than the claim's words say.
     """
 
     estimator: str
@@ -60,6 +61,7 @@ class Plan:
     analyses: Callable[[Tables], Analyses]
     dated: str = ""
     reason: str = ""
+    words: "Words | None" = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Claim:
     later one, if there is any. `prediction` says what
     the claim predicts, of those that the cited answer makes. `after_answer(verdicts)` returns the sentences that follow
     a short answer, where it needs any. `words_of_best` take the place of `words` where the verdict is on the best of
-    several (`Result.best_of`). `varies`: which analyses there are depends on the study.
+    several (`Result.best_of`). `varies`: which analyses there are depends on the study. `study` is the one
+    that the claim is about, and empty where any study of the network may decide it.
     """
 
     id: str
@@ -97,6 +100,7 @@ class Claim:
     after_answer: Callable[..., Sequence[str]] | None = None
     words_of_best: Words | None = None
     varies: bool = False
+    study: str = ""
 
 
 def in_other_evaluations(estimator: Callable[[str], Estimator], rule: Rule) -> tuple[Analysis, ...]:

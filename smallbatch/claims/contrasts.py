@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from smallbatch import statistics
 from smallbatch.claims.results import Result
@@ -21,10 +22,13 @@ from smallbatch.claims.tables import (
     correct_images_of,
     count_runs,
     errors_of,
+    runs_of,
 )
 from smallbatch.statistics import log2_weights
 
 Estimator = Callable[[Tables], Result]
+# What the moving averages cost: a difference of two evaluations of the same weights.
+ARTEFACT = "moving minus recalibrated"
 
 
 def slope(
@@ -63,6 +67,42 @@ def difference(
     return estimate
 
 
+def pooled_difference(of: tuple[str, dict], minus: tuple[str, dict], evaluation: str) -> Estimator:
+    """Estimate the same difference where conditions have several runs of a seed, which are averaged first.
+
+    For runs that differ in what cannot change this evaluation, such as the momentum of the moving averages where
+    statistics are recalibrated. Student's t interval over seeds.
+    """
+
+    def estimate(tables: Tables) -> Result:
+        sides = {name: runs_of(tables, experiment, **wanted) for name, (experiment, wanted) in
+                 {"of": of, "minus": minus}.items()}  # fmt: skip
+        means = pd.DataFrame({name: _mean_errors(rows, evaluation, tables.n_classes) for name, rows in sides.items()})
+        whole = means.dropna()
+        if whole.empty:
+            raise NotMeasured(f"experiment {of[0]} has no seed with both conditions yet")
+        values = (whole["of"] - whole["minus"]).to_numpy()
+        estimate = statistics.mean_over_seeds(values)
+        counts = ", ".join(f"{len(rows)} runs" for rows in sides.values())
+        return Result(
+            estimate.number,
+            *statistics.t_interval(values),
+            estimate.p,
+            n_seeds=estimate.n,
+            experiment=of[0],
+            n_runs=sum(map(len, sides.values())),
+            seeds_left_out=tuple(means.index.difference(whole.index).tolist()),
+            details=(f"averaged within seeds: {counts}",),
+        )
+
+    return estimate
+
+
+def _mean_errors(rows: pd.DataFrame, evaluation: str, n_classes: int) -> pd.Series:
+    errors = statistics.error_points(rows[f"{evaluation}_test_accuracy"], n_classes)
+    return errors.groupby(rows["seed"]).mean()
+
+
 def artefact(*conditions: tuple[str, dict], interval: str = "bootstrap") -> Estimator:
     """Estimate how much test accuracy the moving averages cost: recalibrated minus moving, in points.
 
@@ -72,7 +112,8 @@ def artefact(*conditions: tuple[str, dict], interval: str = "bootstrap") -> Esti
     def estimate(tables: Tables) -> Result:
         cells = cells_of(tables, {str(k): condition for k, condition in enumerate(conditions)})
         costs = errors_of(tables, cells, "moving") - errors_of(tables, cells, "recalibrated")
-        return over_seeds(tables, cells, costs @ np.array([1, -1][: len(conditions)]), interval)
+        signs = np.array([1, -1][: len(conditions)])
+        return scattered(over_seeds(tables, cells, costs @ signs, interval), ARTEFACT, signs)
 
     return estimate
 
@@ -88,6 +129,7 @@ def contrast(
     """Return the mean over seeds of a weighted sum of test errors, in points."""
     weights = np.asarray(weights, float)
     result = over_seeds(tables, cells, errors_of(tables, cells, evaluation) @ weights, interval, details)
+    result = scattered(result, evaluation, weights)
     if interval == "images":
         low, high = statistics.pigeonhole_interval(correct_images_of(tables, cells, evaluation), weights)
         result = dataclasses.replace(result, low=low, high=high)
@@ -111,6 +153,15 @@ def over_seeds(
         seeds_left_out=cells.seeds_left_out,
         details=tuple(details),
     )
+
+
+def scattered(result: Result, evaluation: str, weights: Sequence[float]) -> Result:
+    """Return a result that says how much of the scatter of single trainings in an evaluation reaches its number.
+
+    `weights` are those of the trainings of a seed; the number is the mean over seeds of their weighted sum.
+    """
+    times = float(np.linalg.norm(weights) / np.sqrt(result.n_seeds)) if result.n_seeds else np.nan
+    return dataclasses.replace(result, scatter=(evaluation, times))
 
 
 def opened(end: float, infinite: float) -> float:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import pandas as pd
 
 from smallbatch.claims.conditions import LARGEST
+from smallbatch.claims.contrasts import ARTEFACT, Estimator, contrast, scattered
 from smallbatch.claims.results import Result
 from smallbatch.claims.tables import Cells, NotMeasured, Tables, count_runs, errors_of, runs_of
 from smallbatch.statistics import paired_differences
@@ -39,7 +40,9 @@ class Remedies:
         for group in (errors.columns.difference([BASELINE, *combined]), combined):
             if len(group):
                 compared = paired_differences(errors[[BASELINE, *group]], BASELINE, margin)
-                results |= {name: self._result(tables, name, row, len(group)) for name, row in compared.iterrows()}
+                results |= {
+                    name: self._result(tables, name, row, len(group), evaluation) for name, row in compared.iterrows()
+                }
         return dict(sorted(results.items(), key=lambda each: each[1].number))
 
     def errors(self, tables: Tables, evaluation: str, split: str = "test") -> pd.DataFrame:
@@ -53,9 +56,10 @@ class Remedies:
         names = self.runs[[name]].dropna()
         return pd.Series(errors_of(tables, _cells(names), evaluation, split)[:, 0], index=names.index)
 
-    def _result(self, tables: Tables, name: str, row: pd.Series, n_compared: int) -> Result:
+    def _result(self, tables: Tables, name: str, row: pd.Series, n_compared: int, evaluation: str) -> Result:
         both = self.runs[[BASELINE] if name == RECALIBRATION else [BASELINE, name]].dropna()
-        return Result(
+        weights = (1,) if name == RECALIBRATION else (1, -1)
+        result = Result(
             row["difference"],
             *row[["low", "high", "p", "p_holm", "p_joint"]],
             n_seeds=int(row["n_seeds"]),
@@ -63,6 +67,21 @@ class Remedies:
             **count_runs(tables, _cells(both)),
             n_compared=n_compared,
         )
+        return scattered(result, ARTEFACT if name == RECALIBRATION else evaluation, weights)
+
+
+def remedy_by_t(name: str, evaluation: str) -> Estimator:
+    """Estimate what a remedy changes in the test error, with Student's t interval and nothing adjusted."""
+
+    def estimate(tables: Tables) -> Result:
+        runs = find_remedies(tables).runs
+        if name not in runs:
+            raise NotMeasured(f"experiment remedies has no runs with {name}")
+        both = runs[[name, BASELINE]].dropna()
+        cells = Cells(both, "remedies", tuple(runs.index.difference(both.index).tolist()))
+        return contrast(tables, cells, [1, -1], evaluation, "t")
+
+    return estimate
 
 
 def _cells(names: pd.DataFrame) -> Cells:

@@ -27,7 +27,9 @@ class Result:
     were tried; `best_of` says of how many it is the best, and 0 that it was not chosen as the best.
 
     `companion` is the interval of a second number, where a rule needs one, and `parts` are the words that a verdict on
-    several comparisons is made of, each with the kind of contradiction. `details` is what else to know, in words.
+    several comparisons is made of, each with the kind of contradiction. `scatter` says how much of the scatter of
+    single trainings reaches the number: in which evaluation, and times what (see `noise_floor`). `details` is what else
+    to know, in words.
     """
 
     number: float
@@ -46,6 +48,7 @@ class Result:
     best_of: int = 0
     n_compared: int = 1
     companion: tuple[float, float] = (np.nan, np.nan)
+    scatter: tuple[str, float] = ("", np.nan)
     parts: tuple[tuple[str, str], ...] = ()
     details: tuple[str, ...] = ()
 

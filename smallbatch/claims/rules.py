@@ -251,7 +251,37 @@ class EachRule:
         return f"supported: on every {self.of}; contradicted: on every {self.of}; otherwise not decided"
 
 
-Rule = IntervalRule | EquivalenceRule | ProbabilityRule | LagRule | RemedyRule | AnyRule | EachRule
+@dataclass(frozen=True)
+class ExplanationRule:
+    """Decides whether the number of steps explains a difference: there at equal epochs, gone at equal steps.
+
+    The result is the difference at equal steps, with the interval of that at equal epochs as its companion.
+    """
+
+    unit: str = "points"
+    margin: float = 2.0
+
+    def decide(self, result: Result) -> Decision:
+        """Return the decision; an interval of NaN decides nothing."""
+        if result.low > 0:
+            return Decision(CONTRADICTED, ABOVE)
+        explained = result.companion[0] > 0 and equivalent(result.low, result.high, self.margin)
+        return Decision(SUPPORTED if explained else NOT_DECIDED)
+
+    def remarks(self, result: Result) -> list[str]:
+        """Return the interval at equal epochs."""
+        low, high = result.companion
+        return [f"the difference at equal epochs is within [{low:.1f}, {high:.1f}] points"]
+
+    def words(self) -> str:
+        """Return the rule in words."""
+        return (
+            f"supported: {INTERVAL} at equal epochs above 0 points, and at equal steps inside ±{self.margin:g} points; "
+            "contradicted: at equal steps above 0 points; otherwise not decided"
+        )
+
+
+Rule = IntervalRule | EquivalenceRule | ProbabilityRule | LagRule | RemedyRule | AnyRule | EachRule | ExplanationRule
 
 # --- The rules of this book ---
 
@@ -266,4 +296,5 @@ LOWER = IntervalRule("points", above=False, margin=1.0)
 BEST = ProbabilityRule()
 LAG = LagRule()
 REMEDY = RemedyRule()
+EXPLANATION = ExplanationRule()
 ANY_REMEDY = AnyRule()

@@ -18,6 +18,8 @@ import pandas as pd
 import scipy
 
 import smallbatch
+from smallbatch.claims.catalogue import AMENDED_CLAIMS, CLAIMS, claims_of
+from smallbatch.claims.claim import Claim
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import Decision
 from smallbatch.claims.tables import FILES, Tables, read
@@ -40,7 +42,7 @@ def read_verdicts(folder: str | Path, plan: str = "registered") -> Verdicts | No
         kept = json.loads((folder / KEPT).read_text())
         if kept["digest"] != digest(folder):
             return None
-        return Verdicts(_verdict(fields) for fields in kept[plan])
+        return Verdicts((_verdict(fields) for fields in kept[plan]), plan)
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None  # of another version, or damaged
 
@@ -48,7 +50,7 @@ def read_verdicts(folder: str | Path, plan: str = "registered") -> Verdicts | No
 def keep_verdicts(folder: str | Path) -> None:
     """Judge a study's tables by all plans and keep the verdicts, unless those kept are of what is there now.
 
-    A table of verdicts without rows is no file. One that differs from that in the folder by rounding alone leaves it as
+    A table in which nothing was measured is no file. One that differs from that in the folder by rounding alone leaves it as
     it is, so that published tables stay those of the machine that made them.
     """
     folder = in_project(folder)
@@ -57,12 +59,18 @@ def keep_verdicts(folder: str | Path) -> None:
            for plan, file in TABLES.items()):  # fmt: skip
         return
     tables: Tables = read(folder)
-    by_plan = {plan: judge(tables, plan=plan) for plan in TABLES}
+    by_plan = {plan: judge(tables, _claims(folder.name, plan), plan) for plan in TABLES}
     for plan, verdicts in by_plan.items():
         if not _is_written(folder / TABLES[plan], verdicts):
             _write(folder / TABLES[plan], verdicts)
     kept = {plan: [dataclasses.asdict(verdict) for verdict in verdicts] for plan, verdicts in by_plan.items()}
     write_if_changed(folder / KEPT, json.dumps({"digest": found} | kept, indent=1, default=_plain) + "\n")
+
+
+def _claims(study: str, plan: str) -> tuple[Claim, ...]:
+    """Return a study's own claims, and those of every study, which a book that is built from it shows too."""
+    everywhere = CLAIMS if plan == "registered" else AMENDED_CLAIMS
+    return tuple({claim.id: claim for claim in (*claims_of(study, plan), *everywhere)}.values())
 
 
 def digest(folder: Path) -> str:
@@ -107,16 +115,21 @@ def _frozen(value):
 
 
 def _write(path: Path, verdicts: Verdicts) -> None:
-    if len(verdicts):
+    if _has_any(verdicts):
         write_if_changed(path, verdicts.table.to_csv(index=False))
     else:
         path.unlink(missing_ok=True)
 
 
+def _has_any(verdicts: Verdicts) -> bool:
+    """Return whether anything was measured; else the table is no file."""
+    return any(verdict.measured for verdict in verdicts)
+
+
 def _is_written(path: Path, verdicts: Verdicts) -> bool:
     """Return whether a file has the table of these verdicts, up to rounding."""
     if not path.is_file():
-        return len(verdicts) == 0
+        return not _has_any(verdicts)
     there, table = (
         pd.read_csv(source, keep_default_na=False, na_values=[""])
         for source in (path, StringIO(verdicts.table.to_csv(index=False)))

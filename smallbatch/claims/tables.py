@@ -29,6 +29,7 @@ SAME_TEST_IMAGES = ("clothing", "folder")
 FILES = {
     "runs": "runs.csv",
     "history": "history.csv",
+    "snapshots": "snapshots.csv",
     "test_correct": "test_correct.csv",
     "stable_learning_rate": "stable_learning_rate.csv",
     "wilson_martinez": "wilson_martinez-summary.csv",
@@ -55,6 +56,7 @@ class Tables:
     n_classes: int = 10
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wilson_martinez: pd.DataFrame = field(default_factory=pd.DataFrame)
+    snapshots: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,13 @@ class Verdict:
 
 
 class Verdicts:
-    """The verdicts on some claims. `verdicts["noise"]` is a claim's, `verdicts["noise", name]` that of an analysis."""
+    """The verdicts on some claims. `verdicts["noise"]` is a claim's, `verdicts["noise", name]` that of an analysis.
 
-    def __init__(self, verdicts: Iterable[Verdict]):
+    `plan` says by which plans they were judged, "registered" or "amended".
+    """
+
+    def __init__(self, verdicts: Iterable[Verdict], plan: str = "registered"):
+        self.plan = plan
         self._verdicts = {(verdict.claim, verdict.analysis): verdict for verdict in verdicts}
 
     def __iter__(self) -> Iterator[Verdict]:
@@ -151,7 +155,7 @@ def judge(tables: Tables, claims: Iterable[Claim] | None = None, plan: str = "re
             differ=tuple((each.analysis, each.word) for each in measured if each.word != primary.word),
         )
         verdicts += [primary, *others]
-    return Verdicts(verdicts)
+    return Verdicts(verdicts, plan)
 
 
 def _judge(claim: Claim, analysis: Analysis, tables: Tables) -> Verdict:

@@ -9,24 +9,28 @@ import numpy as np
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.remedies import in_words
 from smallbatch.claims.results import ORDER, SEEDS_FOR_TEST
-from smallbatch.claims.rules import BEST, CURVATURE, INTERVAL, NOT_DECIDED, NOTHING, SLOPE, SUPPORTED, TIME, p_in_words
+from smallbatch.claims.rules import BEST, CURVATURE, NOT_DECIDED, NOTHING, SLOPE, SUPPORTED, TIME, p_in_words
 from smallbatch.claims.verdicts import Verdict, Verdicts
-from smallbatch.statistics import FEWEST_SEEDS
+from smallbatch.statistics import FEWEST_SEEDS, LEVEL
 
 # Digits after the point of a number, by its unit; of others, one.
 DECIMALS = {SLOPE.unit: 2, CURVATURE.unit: 2, BEST.unit: 2}
 # What a unit is called behind a number, where that is not its name.
 BEHIND_NUMBER = {TIME.unit: "times as long"}
+LEVEL_IN_WORDS = f"{100 * LEVEL:g}% CI"
 PLURALS = {ORDER: "orders of images"}
 
 
 def answer(verdicts: Verdicts, claim: str) -> str:
     """Return the short answer to a claim's question, one to four sentences that fit its verdict."""
     verdict, described = verdicts[claim], find_claim(claim)
-    words = described.words_of_best if verdict.result.best_of else described.words
+    plan = getattr(described, verdicts.plan)
+    words = described.words_of_best if verdict.result.best_of else plan.words or described.words
     if not verdict.measured:
         return f"Not measured in this study: {words.whether}."
-    after = described.after_answer(verdicts) if described.after_answer else []
+    # What follows a short answer is about the registered analyses.
+    follows = described.after_answer if verdicts.plan == "registered" else None
+    after = follows(verdicts) if follows else []
     if verdict.word == NOT_DECIDED:
         few = [f"Fewer than {FEWEST_SEEDS} seeds decide nothing."] if verdict.result.n_seeds < FEWEST_SEEDS else []
         return " ".join([f"It is not decided {words.whether}.", *few, *after])
@@ -36,7 +40,7 @@ def answer(verdicts: Verdicts, claim: str) -> str:
 
 
 def number(verdict: Verdict) -> str:
-    """Return the number that decides, as in "-0.40 points per doubling (95 % interval -0.90 to 0.10, 6 seeds)".
+    """Return the number that decides, as in "−0.40 points per doubling (95% CI −0.90 to 0.10, 6 seeds)".
 
     Where nothing was measured: "not measured in this study" and the reason.
     """
@@ -84,12 +88,12 @@ def interval(verdict: Verdict) -> str:
     if np.isnan(low) or np.isnan(high):
         return ""
     if np.isfinite(low) and np.isfinite(high):
-        return f"{INTERVAL} {_rounded(verdict, low)} to {_rounded(verdict, high)}"
+        return f"{LEVEL_IN_WORDS} {_rounded(verdict, low)} to {_rounded(verdict, high)}"
     if np.isfinite(high):
-        return f"{INTERVAL} below {_rounded(verdict, high)}, its lower end not seen"
+        return f"{LEVEL_IN_WORDS} below {_rounded(verdict, high)}, its lower end not seen"
     if np.isfinite(low):
-        return f"{INTERVAL} above {_rounded(verdict, low)}, its upper end not seen"
-    return f"neither end of its {INTERVAL} seen"
+        return f"{LEVEL_IN_WORDS} above {_rounded(verdict, low)}, its upper end not seen"
+    return f"neither end of its {LEVEL_IN_WORDS} seen"
 
 
 def sample(verdict: Verdict) -> str:
@@ -108,5 +112,5 @@ def _whose(verdict: Verdict) -> str:
 
 
 def _rounded(verdict: Verdict, value: float) -> str:
-    """Return a number without a sign before zero."""
-    return f"{value:z.{DECIMALS.get(verdict.unit, 1)}f}"
+    """Return a number with a true minus sign, and without a sign before zero."""
+    return f"{value:z.{DECIMALS.get(verdict.unit, 1)}f}".replace("-", "\N{MINUS SIGN}")

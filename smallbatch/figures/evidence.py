@@ -122,6 +122,12 @@ class Evidence:
         kept = read_verdicts(self.folder)
         return claims.judge(self.tables) if kept is None else kept
 
+    @cached_property
+    def amended(self) -> Verdicts:
+        """The verdicts by the amended plans."""
+        kept = read_verdicts(self.folder, "amended")
+        return claims.judge(self.tables, claims.AMENDED_CLAIMS, "amended") if kept is None else kept
+
     def runs(self, experiment: str, **wanted) -> pd.DataFrame:
         """Return the rows of an experiment's training runs (see `claims.tables.runs_of`)."""
         return runs_of(self.tables, experiment, **wanted)

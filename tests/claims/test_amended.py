@@ -94,6 +94,17 @@ def test_the_noise_of_the_gradient_and_that_of_batch_norm_apart(amended, rows):
     check(amended["batch-norm-noise"], slopes([*ghost, at_32], (4, 8, 16, 32)), SUPPORTED)
 
 
+def test_sixty_epochs_and_the_winners_among_remedies(amended, rows):
+    at_the_end = errors(rows, "duration", "moving", batch_size="32", early_stopping_patience="")
+    kept = errors(rows, "duration", "moving", batch_size="32", early_stopping_patience="60.0")
+    check(amended["sixty-epochs"], at_the_end - kept, CONTRADICTED)
+    of_8, of_32 = (errors(rows, "batch_size", "recalibrated", batch_size=size) for size in ("8", "32"))
+    check(amended["remedies", "batch_size = 8, recalibrated"], of_8 - of_32, SUPPORTED)
+    group = errors(rows, "group_norm", "moving", batch_size="32")
+    moving = errors(rows, "batch_size", "moving", batch_size="32")
+    check(amended["remedies", "normalization = group, moving"], group - moving, NOT_DECIDED)
+
+
 @pytest.mark.parametrize("n", [6, 12])
 def test_the_deciding_interval_covers_a_simulated_truth(n):
     generator = np.random.default_rng(n)

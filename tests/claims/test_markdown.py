@@ -24,7 +24,7 @@ def test_a_table_has_a_row_for_each_analysis_under_the_name_it_has_on_the_page()
     rows = [tuple(line[4:] for line in lines[k : k + 3]) for k in range(5, len(lines) - 1, 3)]
     assert rows[0] == ("Check", "Verdict", "Number")
     assert rows[1] == (
-        "tuned", "{verdict}`supported`", "0.50 points per doubling (95 % interval 0.25 to 0.75, 6 seeds)"
+        "tuned", "{verdict}`supported`", "0.50 points per doubling (95% CI 0.25 to 0.75, 6 seeds)"
     )  # fmt: skip
     assert rows[2] == ("fixed", "{verdict}`not measured`", r"there are no runs of experiment linear\_scaling")
     assert lines[0] == "```{list-table}" and lines[-1] == "```" and ":widths: 40 22 38" in lines

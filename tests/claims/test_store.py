@@ -31,7 +31,7 @@ def folder(usual, tmp_path, monkeypatch):
     tables.history.loc[tables.history["run"] == lost, "validation_accuracy"] = 0.1
     write_tables(tmp_path / "results/made-up", tables)
 
-    def judge_two(tables, plan="registered"):
+    def judge_two(tables, claims=None, plan="registered"):
         return judge(tables, TWO, plan)
 
     for module in (store, claims):
@@ -67,7 +67,7 @@ def test_kept_verdicts_are_those_that_were_judged_in_every_field(folder, never_a
 
 def test_a_whole_study_keeps_every_field(usual, usual_verdicts, folder, monkeypatch):
     write_tables(folder, usual)
-    monkeypatch.setattr(store, "judge", lambda tables, plan: judge(tables, plan=plan))
+    monkeypatch.setattr(store, "judge", lambda tables, asked, plan: judge(tables, asked, plan))
     keep_verdicts(folder)
     by_key = {(verdict.claim, verdict.analysis): repr(verdict) for verdict in usual_verdicts}
     for verdict in read_verdicts(folder):
@@ -181,7 +181,7 @@ def test_a_claim_that_has_been_amended_has_a_table_of_its_own(folder, monkeypatc
     claim = claims.CLAIMS[0]
     amended = dataclasses.replace(claim, amended=claim.registered)
 
-    monkeypatch.setattr(store, "judge", lambda tables, plan: judge(tables, [amended], plan))
+    monkeypatch.setattr(store, "judge", lambda tables, asked, plan: judge(tables, [amended], plan))
     monkeypatch.setattr(store, "_code", lambda: "of another version")
     keep_verdicts(folder)
     assert set(pd.read_csv(folder / "verdicts-amended.csv")["claim"]) == {"regularization"}

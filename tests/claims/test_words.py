@@ -38,27 +38,27 @@ def verdict_by(rule, result, claim="noise", **others):
 @pytest.mark.parametrize(
     ("rule", "result", "said"),
     [
-        (SLOPE, Result(-0.4, -0.9, 0.1, n_seeds=6), "-0.40 points per doubling (95 % interval -0.90 to 0.10, 6 seeds)"),
-        (CURVATURE, Result(1, 0.5, 1.234, n_seeds=6), "1.00 points per doubling squared (95 % interval 0.50 to 1.23, "
+        (SLOPE, Result(-0.4, -0.9, 0.1, n_seeds=6), "−0.40 points per doubling (95% CI −0.90 to 0.10, 6 seeds)"),
+        (CURVATURE, Result(1, 0.5, 1.234, n_seeds=6), "1.00 points per doubling squared (95% CI 0.50 to 1.23, "
          "6 seeds)"),
-        (HIGHER, Result(-0.04, -0.2, 0.04, n_seeds=6), "0.0 points (95 % interval -0.2 to 0.0, 6 seeds)"),
-        (RATE, Result(-2, -3, -1, n_seeds=3, sampled="checkpoint"), "-2.0 doublings (95 % interval -3.0 to -1.0, "
+        (HIGHER, Result(-0.04, -0.2, 0.04, n_seeds=6), "0.0 points (95% CI −0.2 to 0.0, 6 seeds)"),
+        (RATE, Result(-2, -3, -1, n_seeds=3, sampled="checkpoint"), "−2.0 doublings (95% CI −3.0 to −1.0, "
          "3 checkpoints)"),
-        (RATE, Result(-2, -3, -1, n_seeds=4, sampled="order of images"), "-2.0 doublings (95 % interval -3.0 to -1.0, "
+        (RATE, Result(-2, -3, -1, n_seeds=4, sampled="order of images"), "−2.0 doublings (95% CI −3.0 to −1.0, "
          "4 orders of images)"),
-        (TIME, Result(3.5, 2.7, np.inf, n_seeds=6), "3.5 times as long (95 % interval above 2.7, its upper end not "
+        (TIME, Result(3.5, 2.7, np.inf, n_seeds=6), "3.5 times as long (95% CI above 2.7, its upper end not "
          "seen, 6 seeds)"),
-        (HIGHER, Result(3.5, -np.inf, 2.0, n_seeds=6), "3.5 points (95 % interval below 2.0, its lower end not seen, "
+        (HIGHER, Result(3.5, -np.inf, 2.0, n_seeds=6), "3.5 points (95% CI below 2.0, its lower end not seen, "
          "6 seeds)"),
-        (HIGHER, Result(3.5, -np.inf, np.inf, n_seeds=6), "3.5 points (neither end of its 95 % interval seen, 6 "
+        (HIGHER, Result(3.5, -np.inf, np.inf, n_seeds=6), "3.5 points (neither end of its 95% CI seen, 6 "
          "seeds)"),
         (BEST, Result(0.954, n_seeds=6), "probability 0.95 (6 seeds)"),
         (BEST, Result(np.nan, n_seeds=2), "no number (2 seeds, too few for an interval)"),
         (HIGHER, Result(3.0, n_seeds=1), "3.0 points (1 seed, too few for an interval)"),
-        (HIGHER, Result(3.0, 2, 4, n_seeds=6, shown="dropout = 0.2"), "dropout 0.2: 3.0 points (95 % interval 2.0 to "
+        (HIGHER, Result(3.0, 2, 4, n_seeds=6, shown="dropout = 0.2"), "dropout 0.2: 3.0 points (95% CI 2.0 to "
          "4.0, 6 seeds)"),
         (HIGHER, Result(3.0, 2, 4, n_seeds=6, shown="dropout = 0.2", best_of=3), "best of those tried, dropout 0.2: "
-         "3.0 points (95 % interval 2.0 to 4.0, 6 seeds)"),
+         "3.0 points (95% CI 2.0 to 4.0, 6 seeds)"),
     ],
 )  # fmt: skip
 def test_a_number_has_unit_interval_and_sample(rule, result, said):
@@ -178,7 +178,7 @@ def test_what_is_called_opposite_or_nothing_lies_there():
 
 def test_every_number_in_a_whole_study_is_said(usual_verdicts):
     for verdict in usual_verdicts:
-        text = words.number(verdict)
+        text = words.number(verdict).replace("\N{MINUS SIGN}", "-")
         assert f"{verdict.result.number:z.1f}" in text or f"{verdict.result.number:z.2f}" in text
         assert f"{verdict.result.n_seeds} " in text and "nan" not in text and "inf" not in text
 

@@ -7,12 +7,18 @@ from smallbatch.claims.catalogue import (
     batch_32_worse,
     batch_norm_noise,
     batch_one,
+    confirmation_pair,
     decay_lag,
     dropout,
+    finetune_pair,
     noise,
+    question_averages,
+    question_pair,
+    question_sixty,
     regularization,
     remedies,
     runtime,
+    signs_pair,
     sixty_epochs,
     source,
     stability,
@@ -36,11 +42,26 @@ CLAIMS = (
 AMENDED_CLAIMS = (*CLAIMS, batch_norm_noise.CLAIM)
 # Those of the paper that the answer cites, which its own measurement decides.
 SOURCE_CLAIMS = source.CLAIMS
+# Those of the second round, each of which one study decides; their rules stand in the change log of 28 November 2026.
+SECOND_ROUND = (
+    question_pair.CLAIM,
+    question_averages.CLAIM,
+    question_sixty.CLAIM,
+    confirmation_pair.CLAIM,
+    signs_pair.CLAIM,
+    finetune_pair.CLAIM,
+)
+
+
+def claims_of(study: str, plan: str = "registered") -> tuple[Claim, ...]:
+    """Return the claims that a study decides by such plans: its own, or else those of every study of the network."""
+    own = tuple(claim for claim in SECOND_ROUND if claim.study == study)
+    return own or (CLAIMS if plan == "registered" else AMENDED_CLAIMS)
 
 
 def find_claim(claim: str) -> Claim:
     """Return a claim by its id; raise `KeyError` where there is none."""
-    known = {each.id: each for each in (*AMENDED_CLAIMS, *SOURCE_CLAIMS)}
+    known = {each.id: each for each in (*AMENDED_CLAIMS, *SOURCE_CLAIMS, *SECOND_ROUND)}
     if claim not in known:
         raise KeyError(f"there is no claim {claim!r}; there are {', '.join(known)}")
     return known[claim]

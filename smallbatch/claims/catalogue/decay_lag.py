@@ -151,5 +151,16 @@ CLAIM = Claim(
         dated=AMENDED,
         reason="the registered analysis has an averaging window of 3,333 steps in a training of 600, which is not the "
         "question's case",
+        words=Words(
+            "whether moving averages with a window like the question's cost accuracy",
+            "Yes. With an averaging window like the question's, the moving averages make a network look worse than it "
+            "is, and a lower decay repairs the evaluation",
+            {
+                OPPOSITE: "No. With an averaging window like the question's, the moving averages are better than "
+                "recalibrated statistics",
+                NOTHING: "No. With an averaging window like the question's, the moving averages cost less than "
+                f"{HIGHER.margin:g} point",
+            },
+        ),
     ),
 )

@@ -15,7 +15,7 @@ from smallbatch.claims.claim import (
     with_other_intervals,
 )
 from smallbatch.claims.conditions import EVALUATIONS
-from smallbatch.claims.contrasts import Estimator, over_seeds, slope, slope_weights
+from smallbatch.claims.contrasts import Estimator, over_seeds, scattered, slope, slope_weights
 from smallbatch.claims.deployable import POLICIES, choose
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import CURVATURE, NOT_DECIDED, NOTHING, OPPOSITE, SLOPE, SUPPORTED
@@ -98,7 +98,8 @@ def deployed(degree: int) -> Estimator:
     def estimate(tables: Tables) -> Result:
         chosen = choose(tables)
         values = chosen.errors.to_numpy() @ slope_weights(chosen.cells, degree)
-        return over_seeds(tables, chosen.cells, values, "t", chosen.details())
+        result = over_seeds(tables, chosen.cells, values, "t", chosen.details())
+        return scattered(result, "recalibrated", slope_weights(chosen.cells, degree))
 
     return estimate
 
@@ -163,6 +164,15 @@ CLAIM = Claim(
         dated=AMENDED,
         reason="recalibrated statistics are those of many images together, with which a network of batch size 1 never "
         "trained: the registered slope is one batch size in an evaluation that does not fit it",
+        words=Words(
+            "whether smaller batches generalize better, each batch size at its best",
+            "Yes. Each batch size at its best, smaller batches have a lower test error",
+            {
+                OPPOSITE: "No, the opposite. Each batch size at its best, smaller batches have a higher test error",
+                NOTHING: "No. Each batch size at its best, the test error has no trend over the batch sizes of more "
+                f"than {SLOPE.margin:g} {SLOPE.unit}",
+            },
+        ),
     ),
     prediction="a slope above zero: the test error grows with every doubling of the batch size",
     after_answer=after_answer,

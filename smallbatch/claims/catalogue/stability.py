@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from smallbatch.claims.claim import PRIMARY, Analyses, Analysis, Claim, Plan, Words
+from smallbatch.claims.claim import AMENDED, PRIMARY, Analyses, Analysis, Claim, Plan, Words
 from smallbatch.claims.conditions import LARGEST, SMALLEST
 from smallbatch.claims.contrasts import Estimator, opened
 from smallbatch.claims.results import CHECKPOINT, ORDER, Result
@@ -11,7 +11,7 @@ from smallbatch.claims.rules import NOTHING, OPPOSITE, RATE
 from smallbatch.claims.tables import NotMeasured, Tables
 from smallbatch.claims.tuning import chosen_learning_rates, edge_in_words, search_errors
 from smallbatch.measurements.stable_learning_rate.estimator import stable_limit
-from smallbatch.statistics import FEWEST_SEEDS, mean_over_seeds
+from smallbatch.statistics import FEWEST_SEEDS, mean_over_seeds, t_interval
 
 
 def analyses(tables: Tables) -> Analyses:
@@ -25,7 +25,24 @@ def analyses(tables: Tables) -> Analyses:
     )
 
 
-def stable_rate(batch_norm: str) -> Estimator:
+def amended_analyses(tables: Tables) -> Analyses:
+    """Return the analyses of a network whose statistics are fixed: every batch size is judged by the loss it trains."""
+    return Analyses(
+        Analysis(PRIMARY, RATE, stable_rate("recalibrated", "t")),
+        sensitivity=(Analysis("BCa interval", RATE, stable_rate("recalibrated")),),
+        related=(
+            Analysis(
+                "batch statistics, judged in groups of 32",
+                RATE,
+                stable_rate("batch", "t"),
+                "batch",
+                "with batch statistics, and judged in groups of 32 images, batch size 1 bears a smaller rate",
+            ),
+        ),
+    )
+
+
+def stable_rate(batch_norm: str, interval: str = "bootstrap") -> Estimator:
     """Estimate log2 of the largest stable learning rate at batch size 1 over that at 32.
 
     `batch_norm` says what normalizes in the short trainings: "batch", as in ordinary training, or "recalibrated", fixed
@@ -33,7 +50,7 @@ def stable_rate(batch_norm: str) -> Estimator:
     images. Where fewer than three checkpoints were measured, all repetitions count as the sample.
 
     A limit that was not seen, because all rates tried were stable or none was, enters as the end of those tried; the
-    interval is then open (infinite) on the side where the truth may lie.
+    interval is then open (infinite) on the side where the truth may lie. `interval`: "bootstrap" or "t".
     """
 
     def estimate(tables: Tables) -> Result:
@@ -48,8 +65,9 @@ def stable_rate(batch_norm: str) -> Estimator:
         details = [f"{len(by_run)} checkpoint(s), {len(ratios)} limit(s) at each batch size"]
         if sampled == ORDER:
             details.append("the interval is over orders of images, not over checkpoints")
-        mean = mean_over_seeds(by_run if sampled == CHECKPOINT else ratios)
-        low, high = mean.low, mean.high
+        values = by_run if sampled == CHECKPOINT else ratios
+        mean = mean_over_seeds(values)
+        low, high = t_interval(values) if interval == "t" else (mean.low, mean.high)
         if below[SMALLEST].any() or above[LARGEST].any():
             low = opened(low, -np.inf)
             details.append("some limits were not seen, and the ratio may be lower")
@@ -124,6 +142,15 @@ CLAIM = Claim(
         "with batch statistics; measurement stable_learning_rate",
         RATE.words(),
         analyses,
+    ),
+    amended=Plan(
+        f"log2 of the largest learning rate that a short training survives, at batch size {SMALLEST} over {LARGEST}, "
+        "with fixed statistics; measurement stable_learning_rate; Student's t interval over checkpoints",
+        RATE.words(),
+        amended_analyses,
+        dated=AMENDED,
+        reason="the registered analysis judges batch size 1 by a loss over groups of 32, which it does not train: "
+        "trainings at rates above that limit fit their training images",
     ),
     prediction="the largest rate that short trainings survive is lower at batch size 1 than at 32",
 )

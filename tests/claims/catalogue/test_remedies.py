@@ -48,7 +48,9 @@ def test_a_combination_decides_and_is_one_comparison_that_six_seeds_can_settle(e
     main, row = verdicts["remedies"], verdicts["remedies", f"{BOTH}, moving"]
     assert main.word == row.word and main.result.p_holm == main.result.p == row.result.p
     assert main.result.shown == BOTH and main.notes.startswith(f"together: {BOTH}")
-    assert words.number(main).startswith(f"dropout between batch norms 0.1 + weight decay 0.0005: {effect[0]}.")
+    assert words.number(main).startswith(
+        f"dropout between batch norms 0.1 + weight decay 0.0005: {effect[0]}.".replace("-", "\N{MINUS SIGN}")
+    )
     # The others are judged as if it were not there.
     before = judged(alone, "remedies")
     assert {verdict.analysis for verdict in verdicts} - {verdict.analysis for verdict in before} == {
@@ -66,7 +68,7 @@ def test_the_best_is_shown_with_its_rank_and_what_it_was_chosen_from():
     assert verdict.notes.startswith(
         f"shown: {DECAY}, the best of 8, so its number flatters it; ranking: {DECAY} -3.0, "
     )
-    assert words.number(verdict).startswith("best of those tried, weight decay 0.0005: -3.0 points")
+    assert words.number(verdict).startswith("best of those tried, weight decay 0.0005: −3.0 points")
 
 
 def test_remedies_are_named_by_what_they_change(usual_verdicts):

@@ -31,7 +31,7 @@ def test_the_ratio_is_the_geometric_mean_over_seeds_without_the_lag():
     for name in ("main", "an epoch in full swing"):
         verdict = verdict_of(tables, "runtime", name)
         assert verdict.result.number == pytest.approx(4)
-    assert words.number(primary(tables, "runtime")).startswith("4.0 times as long (95 % interval ")
+    assert words.number(primary(tables, "runtime")).startswith("4.0 times as long (95% CI ")
 
 
 def test_times_of_different_hardware_or_length_are_not_compared(usual):
@@ -69,7 +69,7 @@ def test_time_to_an_accuracy_by_hand():
     never = to_accuracy(curves | {1: curves[1].assign(validation_accuracy=0.1)})
     assert "6 run(s) at 1 never reach it" in never.notes
     assert never.result.number == pytest.approx(16 / 3) and np.isinf(never.result.high) and never.word == "supported"
-    assert words.interval(never) == "95 % interval above 5.3, its upper end not seen"
+    assert words.interval(never) == "95% CI above 5.3, its upper end not seen"
 
 
 def test_an_accuracy_that_runs_at_32_do_not_reach_opens_the_lower_end():

@@ -107,7 +107,7 @@ def test_gathered_tables_of_default_runs_are_those_of_iris_and_means():
     """Gathering leaves out the parameters that all runs have at their defaults."""
     row = {name: value for name, value in run().items() if name not in ("dataset", "gradient")}
     verdict = judged(row)[SAME, "iris, mean"]
-    assert words.number(verdict) == "0.0 points (95 % interval -0.5 to 0.5, 20 repetitions)"
+    assert words.number(verdict) == "0.0 points (95% CI −0.5 to 0.5, 20 repetitions)"
     assert words.sample(judged(row | {"repetitions": 4})[SAME]) == "4 repetitions"
 
 

@@ -41,14 +41,14 @@ def test_gradient_noise_alone_is_measured_with_fixed_statistics(usual):
     ("size", "seen", "least", "most", "kind", "said"),
     [
         # Even a rate 4 times below the limit at 32 is not stable.
-        (1, False, -2, 2, "supported", "95 % interval below -2.1, its lower end not seen"),
-        (1, False, 2, 3, "not decided", "95 % interval below 1.9, its lower end not seen"),
+        (1, False, -2, 2, "supported", "95% CI below −2.1, its lower end not seen"),
+        (1, False, 2, 3, "not decided", "95% CI below 1.9, its lower end not seen"),
         # 4 times that limit is stable, and perhaps more.
-        (1, True, -4, 2, "opposite", "95 % interval above 1.9, its upper end not seen"),
-        (1, True, -4, -2, "not decided", "95 % interval above -2.1, its upper end not seen"),
-        (32, True, -4, 2, "supported", "95 % interval below -1.9, its lower end not seen"),
-        (32, False, -2, 2, "opposite", "95 % interval above 2.1, its upper end not seen"),
-        (32, True, -4, 0, "not decided", "95 % interval below 0.1, its lower end not seen"),
+        (1, True, -4, 2, "opposite", "95% CI above 1.9, its upper end not seen"),
+        (1, True, -4, -2, "not decided", "95% CI above −2.1, its upper end not seen"),
+        (32, True, -4, 2, "supported", "95% CI below −1.9, its lower end not seen"),
+        (32, False, -2, 2, "opposite", "95% CI above 2.1, its upper end not seen"),
+        (32, True, -4, 0, "not decided", "95% CI below 0.1, its lower end not seen"),
     ],
 )
 def test_a_stable_rate_that_was_not_seen_opens_the_interval(size, seen, least, most, kind, said):
