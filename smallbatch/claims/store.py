@@ -50,8 +50,8 @@ def read_verdicts(folder: str | Path, plan: str = "registered") -> Verdicts | No
 def keep_verdicts(folder: str | Path) -> None:
     """Judge a study's tables by all plans and keep the verdicts, unless those kept are of what is there now.
 
-    A table in which nothing was measured is no file. One that differs from that in the folder by rounding alone leaves it as
-    it is, so that published tables stay those of the machine that made them.
+    A table in which nothing was measured is no file. One that differs from that in the folder by rounding alone leaves
+    it as it is, so that published tables stay those of the machine that made them.
     """
     folder = in_project(folder)
     found = digest(folder)

@@ -1,6 +1,6 @@
 """The words of the pages follow the tables: the same pages, for a study and for one whose results are inverted.
 
-The pages' cells are run, without building a book: what they show and glue is what a reader finds there.
+The pages' numbers are computed and their cells are run, without building a book: that is what a reader finds there.
 """
 
 import ast
@@ -13,6 +13,7 @@ import pytest
 from smallbatch import claims
 from smallbatch.claims import words
 from tests import simulated
+from workflow.page_numbers import numbers_of
 
 BOOK = Path(__file__).resolve().parent.parent.parent / "book"
 STUDY = """
@@ -54,6 +55,15 @@ def show(page):
     return "\n".join(text for text in shown if text)
 
 
+def said(value):
+    """Return what a value of a page's numbers shows as text: a line per row of a table, cells between bars."""
+    if isinstance(value, dict) and "rows" in value:
+        return "\n".join(" | ".join(said(cell) for cell in row) for row in value["rows"])
+    if isinstance(value, dict):
+        return next(str(value[key]) for key in ("verdict", "strong", "text") if key in value)
+    return "".join(map(said, value)) if isinstance(value, list) else str(value)
+
+
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     """A folder with two studies, and their tables of verdicts."""
@@ -64,7 +74,9 @@ def studies(tmp_path_factory):
     for name, truth in (("so", TRUTH), ("inverted", INVERTED)):
         (folder / "studies" / f"{name}.yaml").write_text(STUDY)
         simulated.write(folder / "results" / name, **truth)
-        verdicts[name] = claims.judge(claims.read(folder / "results" / name))
+        tables = claims.read(folder / "results" / name)
+        verdicts[name] = claims.judge(tables)
+        verdicts[name, "amended"] = claims.judge(tables, claims.AMENDED_CLAIMS, "amended")
     return folder, verdicts
 
 
@@ -76,10 +88,16 @@ def page_of(studies, monkeypatch):
 
     def shown(page, study):
         monkeypatch.setenv("SMALLBATCH_STUDY", study)
-        monkeypatch.setattr(claims, "judge", lambda tables: verdicts[study])  # they take seconds
+        by_plan = {"registered": verdicts[study], "amended": verdicts[study, "amended"]}
+        # Judging takes seconds.
+        monkeypatch.setattr(claims, "judge", lambda tables, asked=None, plan="registered": by_plan[plan])
         glued = {}
         monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
-        return glued, show(page)
+        shown = "" if (BOOK / f"{page}.md").read_text().find("in_project(") >= 0 else show(page)
+        source = BOOK / "_numbers" / f"{page}.py"
+        if source.is_file():
+            glued |= numbers_of(source)(study)
+        return glued, "\n".join([shown, *(f"{name}: {said(value)}" for name, value in glued.items())])
 
     return shown
 
@@ -100,12 +118,17 @@ def test_the_first_page_answers_by_the_verdicts(page_of, studies):
     _, verdicts = studies
     for name in ("so", "inverted"):
         glued, text = page_of("index", name)
-        for claim in claims.CLAIMS:
-            row = text[text.index(claim.question) :].split("\n* - ")[0]
-            assert words.answer(verdicts[name], claim.id) in row
-            assert f"`{verdicts[name][claim.id].word}`" in row
-        assert glued["n_claims"] == len(claims.CLAIMS)
-    assert glued["counts"] == "10 contradicted"
+        amended = verdicts[name, "amended"]
+        rows = [row for row in said(glued["at_a_glance"]).splitlines()]
+        for claim in claims.AMENDED_CLAIMS:
+            (row,) = [row for row in rows if row.startswith(claim.question)]
+            before = f" | {verdicts[name][claim.id].word}" if claim.registered else " | not registered"
+            assert f" | {amended[claim.id].word} | {words.number(amended[claim.id])}" in row and row.endswith(before)
+        answers = said(glued["answer"])
+        for claim in ("batch-32-worse", "sixty-epochs", "dropout", "regularization", "noise", "batch-norm-noise"):
+            assert words.answer(amended, claim).removesuffix(".") in answers
+        assert glued["n_claims"] == len(claims.AMENDED_CLAIMS)
+    assert glued["counts_registered"] == "10 contradicted"
     assert "Yes." not in text and "The network itself is worse" not in text
 
 
@@ -113,7 +136,8 @@ def test_the_page_of_the_claim_shows_the_verdicts(page_of):
     for name, word in (("so", "supported"), ("inverted", "contradicted")):
         glued, text = page_of("claim", name)
         assert {value for key, value in glued.items() if key.startswith("verdict_")} == {word}
-        assert text.count(f"{{verdict}}`{word}`") == 5
+        assert len(glued["statements"]["rows"]) == 5
+        assert all(said(row).endswith(word * 2) for row in glued["statements"]["rows"])
 
 
 def test_the_appendix_prints_the_rules_and_every_check(page_of, studies):
