@@ -119,7 +119,7 @@ def test_the_first_page_answers_by_the_verdicts(page_of, studies):
     for name in ("so", "inverted"):
         glued, text = page_of("index", name)
         amended = verdicts[name, "amended"]
-        rows = [row for row in said(glued["at_a_glance"]).splitlines()]
+        rows = said(glued["at_a_glance"]).splitlines()
         for claim in claims.AMENDED_CLAIMS:
             (row,) = [row for row in rows if row.startswith(claim.question)]
             before = f" | {verdicts[name][claim.id].word}" if claim.registered else " | not registered"
