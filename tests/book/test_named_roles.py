@@ -11,8 +11,11 @@ from tests.conftest import ROOT
 NUMBERS = {
     "count": 3, "zero": 0, "text": "<script>alert(1)</script> *not* emphasis", "word": "not decided",
     "yes": True, "no": False,
-    "table": {"head": ["A", "B"], "widths": [30, 70],
-              "rows": [[[{"strong": "bold"}], [{"verdict": "supported"}]], [[{"page": "other", "text": "there"}], "<b>"]]},
+    "table": {
+        "head": ["A", "B"],
+        "widths": [30, 70],
+        "rows": [[[{"strong": "bold"}], [{"verdict": "supported"}]], [[{"page": "other", "text": "there"}], "<b>"]],
+    },
     "empty": {"head": ["A"], "rows": []},
 }  # fmt: skip
 PAGE = """# Page
