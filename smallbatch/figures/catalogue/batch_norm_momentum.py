@@ -49,7 +49,9 @@ def initial_weight(table: pd.DataFrame) -> plt.Figure:
     for (momentum, size), rows in table.groupby(["momentum", "batch_size"], sort=False):
         colour, marker = SIZES[size]
         look = {"color": colour, "marker": marker, "linestyle": MOMENTUM_LINES[momentum], "markersize": 5}
-        axis.plot(rows["epoch"], rows["weight"], markevery=0.1, label=f"_{momentum:g} {size}", **look)
+        axis.plot(
+            rows["epoch"], rows["weight"], markevery=0.1, label=f"momentum {momentum:g}, batch size {size}", **look
+        )
     axis.set_yscale("log")
     lowest, last = 1e-4, table["epoch"].max()
     axis.set_ylim(lowest, 1.4)
@@ -184,9 +186,9 @@ FIGURES = [
         _initial_weight_alt,
         message=_initial_weight_message,
         details=(
-            f"Weight that batch norm's moving averages still give to the values they started with, against epochs, for "
-            f"{IMAGES:,} training images at batch sizes 10 and 32 with two values of momentum. The weight is the momentum "
-            "to the power of the number of steps; what it leaves is spread over all later steps."
+            f"Weight that batch norm's moving averages still give to the values they started with, by epoch, for "
+            f"{IMAGES:,} training images at batch sizes 10 and 32 with two values of momentum. The weight is the "
+            "momentum to the power of the number of steps; what it leaves is spread over all later steps."
         ),
     ),
     FigureEntry(

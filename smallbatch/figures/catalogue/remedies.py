@@ -109,7 +109,8 @@ def _differences_alt(table: pd.DataFrame) -> str:
             f"{row.name} {row.difference:+z.1f}" for row in rows[["name", "difference"]].itertuples(index=False)
         )
         parts.append(f"{evaluation}: {differences}")
-    return f"Dot plot of test error minus that of the baseline, in percentage points, a row per remedy. {'; '.join(parts)}."
+    listed = "; ".join(parts)
+    return f"Dot plot of test error minus that of the baseline, in percentage points, a row per remedy. {listed}."
 
 
 FIGURES = [
