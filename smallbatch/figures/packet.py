@@ -154,14 +154,16 @@ def _metadata(entry: FigureEntry, suffix: str) -> dict:
 
 
 def about() -> dict:
-    """Return title, authors, version, year and address (empty where none is set) of the book, from CITATION.cff."""
+    """Return what CITATION.cff says of the book; address, repository and DOI are empty where none is set."""
     cff = yaml.safe_load(in_project("CITATION.cff").read_text())
     authors = [a.get("name") or f"{a['given-names']} {a['family-names']}" for a in cff["authors"]]
     return {
         "title": cff["title"],
         "authors": authors,
         "version": str(cff["version"]),
-        "year": str(cff["date-released"])[:4],
+        "year": str(cff["preferred-citation"]["year"]),
+        "type": cff["preferred-citation"]["type"],
+        "doi": cff.get("doi", ""),
         "address": cff.get("url", "") or cff.get("repository-code", ""),
         "repository": cff.get("repository-code", ""),
     }
@@ -187,11 +189,15 @@ def _facts(entry: FigureEntry) -> dict:
 
 def citation(entry: FigureEntry, book: dict) -> str:
     """Return the plain text that cites a figure."""
-    address = f" {book['address']}" if book["address"] else ""
+    address = "".join(f" {place}" for place in (_doi_address(book), book["address"]) if place)
     return (
         f"{', '.join(book['authors'])} ({book['year']}). {entry.title} [figure {entry.slug}]. In: {book['title']}, "
         f"version {book['version']}. {LICENCE}.{address}"
     )
+
+
+def _doi_address(book: dict) -> str:
+    return f"https://doi.org/{book['doi']}" if book["doi"] else ""
 
 
 def bibtex(entry: FigureEntry, book: dict) -> str:
@@ -201,8 +207,10 @@ def bibtex(entry: FigureEntry, book: dict) -> str:
         "title": f"{{{entry.title}}}",
         "howpublished": f"Figure {entry.slug} in: {book['title']}, version {book['version']}",
         "year": book["year"],
+        "type": f"Figure in an executable {book['type']}",
+        "version": book["version"],
         "note": LICENCE,
-    } | ({"url": book["address"]} if book["address"] else {})
+    } | {name: book[key] for name, key in (("doi", "doi"), ("url", "address")) if book[key]}
     # A field is one line, so that none ends the block in which a page shows the entry.
     lines = ",\n".join(f"  {name} = {{{' '.join(value.split())}}}" for name, value in fields.items())
     return f"@misc{{smallbatch-{entry.slug},\n{lines}\n}}\n"
