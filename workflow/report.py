@@ -117,8 +117,8 @@ def _trained(study) -> list[str]:
                                          for split in ("train", "test")})  # fmt: skip
     return [
         "<h2>Errors in the evaluations</h2>",
-        "<p>The same trained networks; only the statistics that batch norm normalizes with differ. Where training images "
-        "are as bad as test images with moving-average statistics and good with recalibrated ones, it is no "
+        "<p>The same trained networks; only the statistics that batch norm normalizes with differ. Where training "
+        "images are as bad as test images with moving-average statistics and good with recalibrated ones, it is no "
         "overfitting.</p>",
         report_pictures.errors_by_condition(runs),
         _table(named, "Mean error (percent) by condition, statistics and images."),

@@ -1,7 +1,7 @@
 """The directive `gallery`: all figures of the book, small, each with its number, title, files, citation and words.
 
 book/_static/figures.js adds a field that filters them; without it all are there. The directive `slides` leads to the
-deck of slides. Made from the packets that were drawn before the build, in the order in which the pages show them (see `citable`).
+deck of slides. Made from the packets that were drawn before the build, in the order in which the pages show them.
 """
 
 import re

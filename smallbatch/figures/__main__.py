@@ -15,7 +15,7 @@ from smallbatch.figures.packet import write_packet
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write a packet per figure (CSV, PNG, SVG, PDF, JSON) and a deck of slides into a folder, by default _build/figures."""
+    """Write a packet per figure and a deck of slides into a folder, `_build/figures` unless another is named."""
     parser = argparse.ArgumentParser(prog="python -m smallbatch.figures", description=main.__doc__)
     parser.add_argument("study", help="name of a study with gathered tables, as in results/<study>")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("_build/figures"))

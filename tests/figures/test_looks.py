@@ -92,9 +92,6 @@ def test_nothing_is_cut_off_although_the_picture_is_not_cut_to_what_is_drawn():
     for look in (looks.PAGE, looks.DARK, looks.SLIDE):
         figure = picture(entry(message=lambda table: "A long message " * 8), TABLE, look)
         figure.canvas.draw()
-        renderer = figure.canvas.get_renderer()
-        for text in figure.findobj(plt.Text):
-            if text.get_text() and text.get_visible():
-                box = text.get_window_extent(renderer)
-                assert box.x0 >= -1 and box.y0 >= -1, text.get_text()
-                assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1, text.get_text()
+        drawn = figure.get_tightbbox(figure.canvas.get_renderer())  # inches
+        assert drawn.x0 >= 0 and drawn.y0 >= 0, look
+        assert drawn.x1 <= figure.get_figwidth() and drawn.y1 <= figure.get_figheight(), look

@@ -111,11 +111,11 @@ def batch_norm_noise_over_formula(table: pd.DataFrame) -> plt.Figure:
 
 
 def _one_batch_size_alt(table: pd.DataFrame) -> str:
-    ratios = table.groupby("upstream")["ratio"].median()
+    ratios, between = table.groupby("upstream")["ratio"].median(), table["between_images"].median()
     return (
         f"Measured over predicted noise by depth at batch size {table['batch_size'].iloc[0]}, and below it the "
         f"fraction of variance between images. Median ratio over layers: as in training {ratios['batch']:.2f}, with "
-        f"statistics upstream fixed {ratios['fixed']:.2f}. Median fraction between images: {table['between_images'].median():.2f}."
+        f"statistics upstream fixed {ratios['fixed']:.2f}. Median fraction between images: {between:.2f}."
     )
 
 
