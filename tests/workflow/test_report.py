@@ -76,7 +76,7 @@ def project(folder):
     (folder / "studies").mkdir()
     (folder / "studies/mine.yaml").write_text(STUDY)
     (folder / "studies/empty.yaml").write_text(STUDY)
-    simulated.write(folder / "results" / "mine", sgd=(0.5, 0.1))
+    simulated.write(folder / "results" / "mine", experiments=("batch_size",), sgd=(0.5, 0.1))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for run, config in load_study("mine").runs.items():
