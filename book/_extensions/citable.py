@@ -75,15 +75,15 @@ class CitableFigure(SphinxDirective):
         """Return the figure and its box."""
         facts = read_packet(self, self.arguments[0])
         if "missing" in facts:
-            return [self._figure(facts, self._note(facts), f"{facts['title']}. {facts['caption']}", ["citable"])]
+            return [self._figure(facts, [self._note(facts)], f"{facts['title']}. {facts['caption']}", ["citable"])]
         classes = ["citable", "wide"] if facts["inches"][0] > WIDE else ["citable"]
         shown = self._figure(facts, self._pictures(facts), facts["caption"], classes)
         # Whoever reads on paper has nothing to unfold. The box is left out when written, not when read: all builders
         # then share what was read.
         return [shown, addnodes.only("", *self._box(facts), expr="not singlehtml")]
 
-    def _figure(self, facts: dict, shown: nodes.Element, text: str, classes: list[str]) -> nodes.figure:
-        figure = nodes.figure("", shown, nodes.caption(text, text), classes=classes, align="default")
+    def _figure(self, facts: dict, shown: list, text: str, classes: list[str]) -> nodes.figure:
+        figure = nodes.figure("", *shown, nodes.caption(text, text), classes=classes, align="default")
         names = [f"fig-{slug}" for slug in (facts["slug"], *facts["formerly"])]
         figure["names"] = names
         self.state.document.note_explicit_target(figure, figure)
@@ -95,15 +95,15 @@ class CitableFigure(SphinxDirective):
         text = f"Not measured in this study: {facts['missing']}."
         return nodes.paragraph(text, text, classes=["not-measured"])
 
-    def _pictures(self, facts: dict) -> nodes.reference:
-        """Return both looks; the theme hides the one that is not of its mode, from screen readers too."""
-        images = [
-            nodes.image(uri=f"/{DRAWN}/{facts['slug']}{end}.svg", alt=facts["alt"], classes=[name, "dark-light"])
-            for name, end in (("only-light", ""), ("only-dark", "-dark"))
-        ]
-        address = f"{self._root()}figures/{facts['slug']}.svg"
-        title = f"Open figure {facts['slug']} alone (SVG)"
-        return nodes.reference("", "", *images, internal=False, refuri=address, reftitle=title)
+    def _pictures(self, facts: dict) -> list[nodes.reference]:
+        """Return both looks; the style sheet hides the one that is not of the page's mode, from screen readers too."""
+        return [self._picture(facts, look, end) for look, end in (("look-light", ""), ("look-dark", "-dark"))]
+
+    def _picture(self, facts: dict, look: str, end: str) -> nodes.reference:
+        name = f"{facts['slug']}{end}.svg"
+        image = nodes.image(uri=f"/{DRAWN}/{name}", alt=facts["alt"], classes=["dark-light"])
+        address, title = f"{self._root()}figures/{name}", f"Open figure {facts['slug']} alone (SVG)"
+        return nodes.reference("", "", image, internal=False, refuri=address, reftitle=title, classes=[look])
 
     def _root(self) -> str:
         return "../" * self.env.docname.count("/")
