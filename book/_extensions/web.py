@@ -39,6 +39,14 @@ def add_tags(app, pagename, templatename, context, doctree) -> None:
         f'<meta property="og:description" content="{words}">\n<meta property="og:image" content="{root}{PREVIEW}">\n'
     )
     context["body"] = with_scopes(context["body"])
+    if 'class="math' not in context["body"]:
+        context["script_files"] = [script for script in context["script_files"] if not _of_mathjax(script)]
+
+
+def _of_mathjax(script) -> bool:
+    """Whether a script is MathJax or its settings, which pages made from notebooks load whatever they hold."""
+    words = f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
+    return "mathjax" in words.lower()
 
 
 def with_scopes(body: str) -> str:
@@ -49,5 +57,6 @@ def with_scopes(body: str) -> str:
 
 def setup(app) -> dict:
     """Register the tags."""
-    app.connect("html-page-context", add_tags)
+    # After the extensions that add scripts.
+    app.connect("html-page-context", add_tags, priority=900)
     return {"version": "1", "parallel_read_safe": True}
