@@ -39,7 +39,7 @@ def conditions(runs: pd.DataFrame) -> pd.Series:
     names = [name for name in RunConfig.model_fields if name in runs and name not in ("seed", "threads")]
     varied, codes = [], []
     for name in names:
-        code = tuple(pd.factorize(runs[name].astype(str))[0])
+        code = tuple(pd.factorize(runs[name].map(_plain))[0])
         # A parameter that always changes together with another one tells nothing more.
         if any(code) and code not in codes:
             varied.append(name)
@@ -134,7 +134,7 @@ def _verdicts(name: str) -> list[str]:
     verdicts = Evidence(name).verdicts
     measured = [verdict for verdict in verdicts if verdict.measured]
     if not measured:
-        return ["<p>This study has not what any claim of the book needs.</p>"]
+        return ["<p>This study does not have the runs that the book's claims need.</p>"]
     table = pd.DataFrame(
         [{"statement": v.shown_statement, "verdict": v.word, "number": words.number(v), "caveat": words.caveat(v)}
          for v in measured]

@@ -38,7 +38,7 @@ def runs(sizes=(4, 32), seeds=3):
 def test_conditions_are_named_by_what_differs_and_by_nothing_that_changes_along():
     table = runs().drop(columns="condition")
     assert set(report.conditions(table)) == {"batch_size 4", "batch_size 32"}
-    along = table.assign(ghost_batch_size=table["batch_size"] / 2)
+    along = table.assign(ghost_batch_size=table["batch_size"] / 2, data_folder=None, steps=float("nan"))
     assert set(report.conditions(along)) == {"batch_size 4", "batch_size 32"}
     assert set(report.conditions(table[table["batch_size"] == 4])) == {"all runs"}
 
