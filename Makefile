@@ -3,6 +3,7 @@
 # make test            run the tests
 # make study STUDY=x   train what is missing of studies/x.yaml (without STUDY: quick), without building the book;
 #                      with AGAIN=1, also the runs whose records are damaged or that ran out of memory
+# make report STUDY=x  one page about studies/x.yaml as far as it is trained, _build/report/x.html
 # make bench           time training beside other frameworks, its growth and its parts (see README)
 # make verify STUDY=x  rerun three published runs, picked at random, and compare their metrics (MINUTES=5: short ones)
 # make bundle          pack wheels, code and photographs for a machine without internet (STUDY=paper BACKEND=jax GPU=1)
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
-.PHONY: book pdf study test bench verify bundle lint lock clean
+.PHONY: book pdf report study test bench verify bundle lint lock clean
 
 book: STUDY ?= laptop
 book: .venv/installed
@@ -23,6 +24,10 @@ pdf: .venv/installed
 study: STUDY ?= quick
 study: .venv/installed
 	@.venv/bin/python workflow/stages.py study $(STUDY)
+
+report: STUDY ?= quick
+report: .venv/installed
+	@.venv/bin/python -m workflow.report $(STUDY)
 
 test: .venv/installed
 	@.venv/bin/python -m ruff check .

@@ -214,7 +214,7 @@ def copy_tables(study: str, folder: Path) -> None:
 def _digest(study: Study) -> str:
     """Return a hash of all that the book is made from."""
     files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "CITATION.cff", ROOT / "studies" / f"{study.name}.yaml"]
-    files += [ROOT / "CHANGELOG.md"]
+    files += [ROOT / "CHANGELOG.md", ROOT / "results/class-experiment/seeds.csv"]
     files += [study.folder / "one-run.ipynb", *study.folder.glob("*.csv")]
     files += [file for shown in SHOWN for file in sorted(shown.glob("*.*"))]
     for folder in ("book", "smallbatch"):

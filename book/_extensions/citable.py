@@ -19,15 +19,20 @@ from sphinx.util.docutils import SphinxDirective
 
 # Beside the pages while Sphinx reads them; the builder copies it to the root of the book as figures/<slug>.png.
 DRAWN = "book/_drawn/figures"
-KINDS = {"png": "PNG (300 dpi)", "svg": "SVG", "pdf": "PDF", "csv": "CSV (its data)", "json": "JSON (its facts)"}
+KINDS = {
+    ".png": "PNG (300 dpi)", ".svg": "SVG", ".pdf": "PDF", ".csv": "CSV (its data)", ".json": "JSON (its facts)",
+    "-slide.png": "slide (PNG)", "-slide.svg": "slide (SVG)", "-dark.svg": "for dark pages (SVG)",
+}  # fmt: skip
 RUNS = "book/runs"
 # A picture wider than this many inches would have letters too small to read on a phone: there it scrolls instead.
-WIDE = 8
+WIDE = 5.5
 BOX = """
 `````{{dropdown}} Download, cite, reuse: figure {slug}
 :class-container: figure-box
 
 {links}
+
+**In detail.** {details} {evidence}
 
 **Cite as.** {citation}
 
@@ -70,15 +75,15 @@ class CitableFigure(SphinxDirective):
         """Return the figure and its box."""
         facts = read_packet(self, self.arguments[0])
         if "missing" in facts:
-            return [self._figure(facts, self._note(facts), f"{facts['title']}. {facts['caption']}", ["citable"])]
+            return [self._figure(facts, [self._note(facts)], f"{facts['title']}. {facts['caption']}", ["citable"])]
         classes = ["citable", "wide"] if facts["inches"][0] > WIDE else ["citable"]
-        shown = self._figure(facts, self._picture(facts), f"{facts['caption']} {facts['evidence']}", classes)
+        shown = self._figure(facts, self._pictures(facts), facts["caption"], classes)
         # Whoever reads on paper has nothing to unfold. The box is left out when written, not when read: all builders
         # then share what was read.
         return [shown, addnodes.only("", *self._box(facts), expr="not singlehtml")]
 
-    def _figure(self, facts: dict, shown: nodes.Element, text: str, classes: list[str]) -> nodes.figure:
-        figure = nodes.figure("", shown, nodes.caption(text, text), classes=classes, align="default")
+    def _figure(self, facts: dict, shown: list, text: str, classes: list[str]) -> nodes.figure:
+        figure = nodes.figure("", *shown, nodes.caption(text, text), classes=classes, align="default")
         names = [f"fig-{slug}" for slug in (facts["slug"], *facts["formerly"])]
         figure["names"] = names
         self.state.document.note_explicit_target(figure, figure)
@@ -90,24 +95,28 @@ class CitableFigure(SphinxDirective):
         text = f"Not measured in this study: {facts['missing']}."
         return nodes.paragraph(text, text, classes=["not-measured"])
 
-    def _picture(self, facts: dict) -> nodes.reference:
-        # Each builder takes the kind that suits it: the web SVG, LaTeX PDF.
-        image = nodes.image(uri=f"/{DRAWN}/{facts['slug']}.*", alt=facts["alt"], classes=["dark-light"], candidates={})
-        address = f"{self._root()}figures/{facts['slug']}.svg"
-        title = f"Open figure {facts['slug']} alone (SVG)"
-        return nodes.reference("", "", image, internal=False, refuri=address, reftitle=title)
+    def _pictures(self, facts: dict) -> list[nodes.reference]:
+        """Return both looks; the style sheet hides the one that is not of the page's mode, from screen readers too."""
+        return [self._picture(facts, look, end) for look, end in (("look-light", ""), ("look-dark", "-dark"))]
+
+    def _picture(self, facts: dict, look: str, end: str) -> nodes.reference:
+        name = f"{facts['slug']}{end}.svg"
+        image = nodes.image(uri=f"/{DRAWN}/{name}", alt=facts["alt"], classes=["dark-light"])
+        address, title = f"{self._root()}figures/{name}", f"Open figure {facts['slug']} alone (SVG)"
+        return nodes.reference("", "", image, internal=False, refuri=address, reftitle=title, classes=[look])
 
     def _root(self) -> str:
         return "../" * self.env.docname.count("/")
 
     def _box(self, facts: dict) -> list[nodes.Node]:
         links = " · ".join(
-            f'<a href="{self._root()}figures/{facts["slug"]}.{kind}" download>{label}</a>'
-            for kind, label in KINDS.items()
+            f'<a href="{self._root()}figures/{facts["slug"]}{end}" download>{label}</a>' for end, label in KINDS.items()
         )
         text = BOX.format(
             slug=facts["slug"],
             links=links,
+            details=as_text(facts["details"] or facts["caption"]),
+            evidence=as_text(facts["evidence"]),
             citation=as_text(facts["citation"]),
             bibtex=facts["bibtex"].rstrip(),
             licence=as_text(facts["licence"]),

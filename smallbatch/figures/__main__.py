@@ -9,12 +9,13 @@ from pathlib import Path
 
 from smallbatch.errors import UserError
 from smallbatch.figures.catalogue import FIGURES
+from smallbatch.figures.deck import write_deck
 from smallbatch.figures.evidence import Evidence
 from smallbatch.figures.packet import write_packet
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write a packet per figure (CSV, PNG, SVG, PDF, JSON) into a folder, `_build/figures` unless another is named."""
+    """Write a packet per figure and a deck of slides into a folder, `_build/figures` unless another is named."""
     parser = argparse.ArgumentParser(prog="python -m smallbatch.figures", description=main.__doc__)
     parser.add_argument("study", help="name of a study with gathered tables, as in results/<study>")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("_build/figures"))
@@ -35,8 +36,16 @@ def draw_all(study: str, folder: Path) -> dict[str, str]:
     """Write the packets of all figures; return, by slug, why one could not be drawn, or an empty text."""
     Evidence(study).tables  # noqa: B018  (says at once if there is no such study)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        reasons = pool.map(partial(_draw, study, folder), FIGURES)
-        return dict(zip(FIGURES, reasons, strict=True))
+        reasons = dict(zip(FIGURES, pool.map(partial(_draw, study, folder), FIGURES), strict=True))
+        pool.submit(_deck, folder).result()
+        return reasons
+
+
+def _deck(folder: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    write_deck(folder)
 
 
 def _draw(study: str, folder: Path, slug: str) -> str:

@@ -1,7 +1,8 @@
 """A figure that can be cited: one table, one function that draws it, and the files in which both are handed on.
 
-A packet is `<slug>.csv`, `.png`, `.svg`, `.pdf` and `.json`. Pictures are always drawn from the table as the CSV has
-it, so whoever has the CSV can draw them again: `redraw(slug, "slug.csv")` of `smallbatch.figures.citable`.
+A packet is `<slug>.csv`, `.png`, `.svg`, `.pdf` and `.json`; `<slug>-dark.svg` for a page in dark mode; and
+`<slug>-slide.svg` and `.png`, 16:9 with its message above, for slides. Pictures are always drawn from the table as the
+CSV has it, so whoever has the CSV can draw them again: `redraw(slug, "slug.csv")` of `smallbatch.figures.citable`.
 
 Knows no particular figure.
 """
@@ -9,6 +10,7 @@ Knows no particular figure.
 import inspect
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import yaml
 
+from smallbatch.figures import looks, style
 from smallbatch.figures.evidence import Evidence, FigureData, NotMeasured
 from smallbatch.figures.style import theme
 from smallbatch.paths import in_project
@@ -26,15 +29,21 @@ LICENCE = "CC BY 4.0"
 LICENCE_ADDRESS = "https://creativecommons.org/licenses/by/4.0/"
 # SVG first: to save a figure moves its panels by rounding errors, and an SVG drawn again shall be the same to the byte.
 PICTURES = ("svg", "png", "pdf")
+# The other looks of a picture, the end of their files' names, and the kinds that are written.
+LOOKS = {looks.DARK: ("svg",), looks.SLIDE: ("svg", "png")}
+# A slide of 8 inches fills a screen of 1920 pixels.
+SLIDE_DPI = 240
 
 
 @dataclass(frozen=True)
 class FigureEntry:
     """One figure of the catalogue: its slug, its words, and the functions that choose, draw and tell its data.
 
-    `caption` stands alone and holds nothing that other results could make false; which data were used is added.
+    `caption` stands alone in about 35 words and holds nothing that other results could make false; what would make it
+    longer is in `details`, which the box under the figure has beside the data that were used.
     `alt(table)` says in words what the picture shows, from its numbers. `data` raises `NotMeasured` where the study has
-    nothing to draw. `formerly`: slugs that the figure had before, which keep working.
+    nothing to draw. `formerly`: slugs that the figure had before, which keep working. `message(table)` is the finding
+    in a sentence, made from the numbers of the table, and stands above the picture; slides have `title` without one.
     """
 
     slug: str
@@ -44,6 +53,8 @@ class FigureEntry:
     draw: Callable[[pd.DataFrame], plt.Figure]
     alt: Callable[[pd.DataFrame], str]
     formerly: tuple[str, ...] = ()
+    message: Callable[[pd.DataFrame], str] | None = None
+    details: str = ""
 
 
 def read_data(path: str | Path) -> pd.DataFrame:
@@ -71,10 +82,16 @@ def write_packet(entry: FigureEntry, evidence: Evidence, folder: Path) -> dict:
     for kind in PICTURES:
         save(entry, drawn, folder / f"{entry.slug}.{kind}")
     plt.close(drawn)
+    for look, kinds in LOOKS.items():
+        other = picture(entry, table, look)
+        for kind in kinds:
+            save(entry, other, folder / f"{entry.slug}-{look}.{kind}", look)
+        plt.close(other)
     facts |= {
         "study": data.study,
         "alt": entry.alt(table),
         "evidence": data.sentence(),
+        "message": message(entry, table),
         "inches": drawn.get_size_inches().round(2).tolist(),
         "runs": sorted(data.runs["run"].unique()) if "run" in data.runs else [],
         "experiments": _experiments(data.runs),
@@ -93,20 +110,34 @@ def _experiments(runs: pd.DataFrame) -> list[str]:
     return sorted(set.intersection(*(set(names.split()) for names in runs["experiments"])))
 
 
-def picture(entry: FigureEntry, table: pd.DataFrame) -> plt.Figure:
-    """Return the figure drawn in the book's look, whatever was set before."""
-    with mpl.rc_context():
-        theme()
-        return entry.draw(table)
+def message(entry: FigureEntry, table: pd.DataFrame) -> str:
+    """Return what a slide says above the picture: the finding, or the title where the entry tells none."""
+    return entry.message(table) if entry.message else entry.title
 
 
-def save(entry: FigureEntry, drawn: plt.Figure, path: Path) -> None:
+def picture(entry: FigureEntry, table: pd.DataFrame, look: str = looks.PAGE) -> plt.Figure:
+    """Return the figure drawn in a look of the book, whatever was set before."""
+    with mpl.rc_context(), style.slide() if look == looks.SLIDE else nullcontext():
+        theme(dark=look == looks.DARK)
+        drawn = entry.draw(table)
+        if look == looks.SLIDE:
+            looks.as_slide(drawn, table, message(entry, table))
+        else:
+            looks.finish(drawn, table, entry.message(table) if entry.message else "")
+        if look == looks.DARK:
+            looks.darken(drawn)
+        return drawn
+
+
+def save(entry: FigureEntry, drawn: plt.Figure, path: Path, look: str = looks.PAGE) -> None:
     """Save a picture with title, author, licence and slug inside; the same table gives the same bytes."""
     with mpl.rc_context():
-        theme()
+        theme(dark=look == looks.DARK)
         # Identifiers in an SVG are random unless salted; dates would differ too.
         mpl.rcParams["svg.hashsalt"] = entry.slug
-        drawn.savefig(path, dpi=300, metadata=_metadata(entry, path.suffix))
+        # All that is drawn has its place inside, and a picture keeps its shape.
+        mpl.rcParams["savefig.bbox"] = None
+        drawn.savefig(path, dpi=SLIDE_DPI if look == looks.SLIDE else 300, metadata=_metadata(entry, path.suffix))
 
 
 def _metadata(entry: FigureEntry, suffix: str) -> dict:
@@ -123,14 +154,16 @@ def _metadata(entry: FigureEntry, suffix: str) -> dict:
 
 
 def about() -> dict:
-    """Return title, authors, version, year and address (empty where none is set) of the book, from CITATION.cff."""
+    """Return what CITATION.cff says of the book; address, repository and DOI are empty where none is set."""
     cff = yaml.safe_load(in_project("CITATION.cff").read_text())
     authors = [a.get("name") or f"{a['given-names']} {a['family-names']}" for a in cff["authors"]]
     return {
         "title": cff["title"],
         "authors": authors,
         "version": str(cff["version"]),
-        "year": str(cff["date-released"])[:4],
+        "year": str(cff["preferred-citation"]["year"]),
+        "type": cff["preferred-citation"]["type"],
+        "doi": cff.get("doi", ""),
         "address": cff.get("url", "") or cff.get("repository-code", ""),
         "repository": cff.get("repository-code", ""),
     }
@@ -144,6 +177,7 @@ def _facts(entry: FigureEntry) -> dict:
         "formerly": list(entry.formerly),
         "title": entry.title,
         "caption": entry.caption,
+        "details": entry.details,
         "licence": LICENCE,
         "licence_address": LICENCE_ADDRESS,
         "version": book["version"],
@@ -155,11 +189,15 @@ def _facts(entry: FigureEntry) -> dict:
 
 def citation(entry: FigureEntry, book: dict) -> str:
     """Return the plain text that cites a figure."""
-    address = f" {book['address']}" if book["address"] else ""
+    address = "".join(f" {place}" for place in (_doi_address(book), book["address"]) if place)
     return (
         f"{', '.join(book['authors'])} ({book['year']}). {entry.title} [figure {entry.slug}]. In: {book['title']}, "
         f"version {book['version']}. {LICENCE}.{address}"
     )
+
+
+def _doi_address(book: dict) -> str:
+    return f"https://doi.org/{book['doi']}" if book["doi"] else ""
 
 
 def bibtex(entry: FigureEntry, book: dict) -> str:
@@ -169,8 +207,10 @@ def bibtex(entry: FigureEntry, book: dict) -> str:
         "title": f"{{{entry.title}}}",
         "howpublished": f"Figure {entry.slug} in: {book['title']}, version {book['version']}",
         "year": book["year"],
+        "type": f"Figure in an executable {book['type']}",
+        "version": book["version"],
         "note": LICENCE,
-    } | ({"url": book["address"]} if book["address"] else {})
+    } | {name: book[key] for name, key in (("doi", "doi"), ("url", "address")) if book[key]}
     # A field is one line, so that none ends the block in which a page shows the entry.
     lines = ",\n".join(f"  {name} = {{{' '.join(value.split())}}}" for name, value in fields.items())
     return f"@misc{{smallbatch-{entry.slug},\n{lines}\n}}\n"

@@ -75,11 +75,11 @@ def test_a_page_asks_no_outside_host_for_anything_and_misses_nothing(built, brow
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_with_its_pictures_is_below_two_megabytes(built, name):
+def test_a_page_with_its_pictures_is_below_one_and_a_half_megabytes(built, name):
     path = built.folder / f"_build/html/book/{name}.html"
     shown = {address for address in Resources(path).addresses if re.search(r"\.(png|svg|jpe?g|gif)(\?|$)", address)}
     files = [(path.parent / unquote(address.split("?")[0])).resolve() for address in shown]
-    assert path.stat().st_size + sum(file.stat().st_size for file in files) < 2 * MEGABYTE
+    assert path.stat().st_size + sum(file.stat().st_size for file in files) < 1.5 * MEGABYTE
 
 
 def test_without_an_address_nothing_is_made_up(built):

@@ -35,8 +35,9 @@ def lines(axis):
 
 
 def legend(axis):
-    """The labels of the legend, in order."""
-    return [text.get_text() for text in axis.get_legend().get_texts()]
+    """The labels of the legend, in order: the axis's own, or the one below all panels."""
+    shown = axis.get_legend() or axis.figure.legends[0]
+    return [text.get_text() for text in shown.get_texts()]
 
 
 def as_read(table):

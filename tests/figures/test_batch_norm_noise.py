@@ -57,7 +57,7 @@ def test_a_single_network_is_drawn_with_the_same_functions_in_the_layers_and_sta
     assert lines(axes[0])["measured, as in training"][:, 1].tolist() == [0.1] * 4
     both = batch_norm_noise.batch_norm_noise_over_formula(table[table["batch_size"] == 4]).axes
     assert [axis.get_title() for axis in both[:2]] == ["at initialization", "after training"]
-    assert both[0].get_ylabel().endswith("batch size 4")
+    assert both[2].get_xlabel().endswith("(batch size 4)")
     assert lines(both[0])["as in training"][:, 1].tolist() == [0.5] * 5
 
 

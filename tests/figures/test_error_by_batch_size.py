@@ -47,7 +47,7 @@ def test_each_line_is_the_mean_of_its_own_evaluation_and_split():
     np.testing.assert_allclose(by_split["train"], [[4, 0.05], [32, 0.05]])
     by_evaluation = lines(error_by_batch_size.error_by_evaluation(runs).axes[0])
     assert {name: points[0, 1].round(9) for name, points in by_evaluation.items()} == {
-        "moving": 0.1, "batch": 0.09, "recalibrated": 0.08
+        "moving-average": 0.1, "per-batch": 0.09, "recalibrated": 0.08
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def test_chance_level_is_the_dashed_line_and_each_panel_has_its_image_size():
     axes = FIGURES["one-value"].draw(table).axes
     for axis, size in zip(axes, sorted(table["image_size"].unique()), strict=True):
         dashed, *curves = axis.lines
-        assert dashed.get_ydata()[0] == pytest.approx(np.log(10)) and dashed.get_label() == "guessing"
+        assert dashed.get_ydata()[0] == pytest.approx(np.log(10)) and dashed.get_label() == "chance level"
         assert axis.get_title() == f"{size} pixels"
         rows = table[table["image_size"] == size]
         for curve in curves:

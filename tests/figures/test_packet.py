@@ -54,10 +54,11 @@ def test_a_packet_names_its_study_every_run_once_and_what_the_picture_measures(t
     twice = pd.concat([RUNS, RUNS])
     facts = written(tmp_path, data=lambda evidence: FigureData(TABLE, evidence.study, twice))
     assert facts["study"] == "made-up" and facts["runs"] == ["a", "b"] and "2 runs, 1 seed" in facts["evidence"]
-    assert facts["inches"] == [6.4, 4.8] and facts["alt"] == "x"
+    assert facts["inches"] == [6.4, 4.8] and facts["alt"] == "x" and facts["message"] == "A title"
     assert json.loads((tmp_path / "small.json").read_text()) == facts
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"small.{kind}" for kind in
-                                                                ("csv", "json", "pdf", "png", "svg")]  # fmt: skip
+    looks = [f"small-{end}" for end in ("dark.svg", "slide.png", "slide.svg")]
+    kinds = [f"small.{kind}" for kind in ("csv", "json", "pdf", "png", "svg")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == looks + kinds
 
 
 def test_a_table_without_runs_names_none(tmp_path):

@@ -60,10 +60,20 @@ def test_remedies_are_named_as_they_change_the_parameters():
 
 def test_an_axis_shows_the_names_of_remedies_in_short_lines():
     assert label("batch_size = 10") == "batch size 10"
-    assert label("dropout_between_batch_norms = 0.1") == "dropout between\nbatch norms 0.1"
+    assert label("dropout_between_batch_norms = 0.1") == "dropout between batch norms 0.1"
     assert label("dropout = 0.2, weight_decay = 0.1") == "dropout 0.2 + weight decay 0.1"
     three = "batch_norm_momentum = 0.9, dropout = 0.2, augmentation = flip"
-    assert label(three) == "batch norm momentum 0.9 +\ndropout 0.2 + augmentation flip"
+    assert label(three) == "batch norm momentum 0.9 + dropout 0.2 +\naugmentation flip"
+
+
+def test_the_message_counts_what_the_verdicts_say_and_no_more(evidence):
+    table = table_of("remedies", evidence)
+    means = table[table["kind"] == "mean"]
+    moving = means[means["evaluation"] == "moving"]
+    supported = (moving["verdict"] == "supported").sum()
+    assert f"{supported} of {len(moving)} remedies" in FIGURES["remedies"].message(table)
+    none = table.assign(verdict=table["verdict"].where(table["kind"] != "mean", "not decided"))
+    assert f"0 of {len(moving)} remedies; recalibrated, 0 of" in FIGURES["remedies"].message(none)
 
 
 def test_a_study_without_the_runs_says_so():

@@ -15,9 +15,9 @@ def test_every_rate_is_a_dot_and_every_law_the_line_that_was_fitted():
     table = figure.data(Measured(points(range(3)))).table
     drawn = figure.draw(as_read(table))
     assert [axis.get_title() for axis in drawn.axes] == [
-        "one step, recalibrated statistics, kept fixed",
-        "short training, recalibrated statistics, kept fixed",
-        "short training, statistics of each batch",
+        "one step,\nrecalibrated statistics, kept fixed",
+        "short training,\nrecalibrated statistics, kept fixed",
+        "short training,\nstatistics of each batch",
     ]
     axis = drawn.axes[2]
     found = table[(table["kind"] == stable_learning_rates.POINT) & (table["batch_norm"] == "batch")]
@@ -49,7 +49,7 @@ def test_one_network_shows_its_intervals_and_leaves_out_limits_below_all_rates()
         ]
     )
     above, below = stable_learning_rates.stable_learning_rates(table).axes
-    assert above.get_title() == "one step, recalibrated statistics, kept fixed"
+    assert above.get_title() == "one step,\nrecalibrated statistics, kept fixed"
     np.testing.assert_allclose(dots(above), [[1, 0.1], [2, 0.2], [4, 0.4]])
     np.testing.assert_allclose([s[:, 1] for s in above.containers[0].lines[2][0].get_segments()], [[0.05, 1.0]] * 3)
     np.testing.assert_allclose(lines(above)["∝ B"][:, 1], 0.1 * lines(above)["∝ B"][:, 0], rtol=1e-6)

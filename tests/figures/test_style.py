@@ -1,5 +1,7 @@
 """What axes have in common: dots that do not hide others, intervals, close-ups and plain labels."""
 
+from contextlib import nullcontext
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 
 from smallbatch.figures import style
 from smallbatch.figures.catalogue import FIGURES
+from smallbatch.figures.looks import contrast
 from tests import simulated
 from tests.figures.drawn import dots, evidence_of, hollow, legend, lines
 
@@ -60,7 +63,13 @@ def test_bars_stand_at_the_mean_of_each_place(axis):
 
 
 def test_one_panel_alone_is_no_poster_and_more_have_room():
-    assert style.width_of([1]) == 6 < style.width_of([1, 2]) < style.width_of([1, 2, 3])
+    assert (
+        style.width_of([1])
+        == style.WIDTH
+        < style.width_of([1, 2])
+        <= style.width_of([1, 2, 3])
+        < style.width_of(range(5))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,4 +88,26 @@ def test_what_size_1_would_flatten_is_shown_again_close_up(study, slug, size):
     assert close.get_ylim()[1] < 40 + table["test_error"].min() < whole.get_ylim()[1]
     for label, points in lines(close).items():
         np.testing.assert_array_equal(points, lines(whole)[label][lines(whole)[label][:, 0] > 1])
-    assert legend(close) and not whole.get_legend()
+    # Words for the lines: below all panels, or at their ends in the close-up.
+    assert close.texts or legend(close)
+    assert not whole.get_legend() and not whole.texts
+
+
+def test_labels_keep_their_order_and_a_gap_and_move_as_little_as_they_can():
+    np.testing.assert_allclose(style.apart(np.array([0.9, 0.1]), 0.2), [0.9, 0.1])
+    np.testing.assert_allclose(style.apart(np.array([0.5, 0.5, 0.0]), 0.2), [0.4, 0.6, 0.0])
+    assert len(style.apart(np.array([]), 0.2)) == 0
+
+
+def test_letters_have_enough_contrast_with_white():
+    for colour in (*style.PALETTE, "white", "#ffff00"):
+        assert contrast(style.readable(colour), "white") > 4.4
+
+
+def test_a_slide_has_side_by_side_what_a_page_has_below_each_other():
+    for on_slide in (False, True):
+        with style.slide() if on_slide else nullcontext():
+            figure, (first, second) = style.panels(2, 2.0, sharex=True)
+        figure.canvas.draw()
+        beside = first.get_position().x1 < second.get_position().x0
+        assert beside == on_slide and style.is_slide() is False

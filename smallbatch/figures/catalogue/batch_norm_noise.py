@@ -42,7 +42,7 @@ def batch_norm_noise_by_batch_size(table: pd.DataFrame) -> plt.Figure:
     positions of all images were independent.
     """
     places = sorted(table["place"].unique())
-    figure, axes = plt.subplots(1, len(places), figsize=(2.3 * len(places) + 0.6, 3.7), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(places), figsize=(style.width_of(places), 3.7), sharey=True, squeeze=False)
     for axis, place in zip(axes[0], places, strict=True):
         rows = table[table["place"] == place]
         for (upstream, colour, marker), label in (
@@ -63,7 +63,7 @@ def batch_norm_noise_by_batch_size(table: pd.DataFrame) -> plt.Figure:
         style.label_batch_sizes(axis, some["batch_size"])
         style.label_plainly(axis.yaxis)
     axes[0, 0].set_ylabel("Noise of the batch mean\n(standard deviations)")
-    style.legend_below(axes[0, 0], 0.15, ncols=2)
+    style.legend_below(axes[0, 0], ncols=2, fontsize=10)
     return figure
 
 
@@ -86,7 +86,7 @@ def batch_norm_noise_over_formula(table: pd.DataFrame) -> plt.Figure:
     between images. Rows of several networks are a dot each; lines join the means.
     """
     states = list(table["state"].unique())
-    size = (max(6.6, 4.0 * len(states)), 5.0)
+    size = (style.width_of(states), 4.8)
     figure, axes = plt.subplots(
         2, len(states), figsize=size, sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
     )
@@ -101,21 +101,21 @@ def batch_norm_noise_over_formula(table: pd.DataFrame) -> plt.Figure:
         fraction = some.groupby("place")["between_images"].mean()
         below.plot(fraction.index + 1, fraction, color="0.3", marker=".", linewidth=0.8)
         above.set(title=state)
-        below.set_xlabel("Batch norm layer, in order")
-    axes[0, 0].set_ylabel(f"Measured over formula,\nbatch size {int(table['batch_size'].iloc[0])}")
-    axes[1, 0].set_ylabel("Share of variance\nbetween images")
+        below.set_xlabel(f"Batch norm layer, in order (batch size {int(table['batch_size'].iloc[0])})")
+    axes[0, 0].set_ylabel("Measured\nover formula")
+    axes[1, 0].set_ylabel("Variance between\nimages (fraction)")
     for axis in axes[:, 0]:
         axis.set_ylim(bottom=0)
-    style.legend_below(axes[0, 0], 0.07, ncols=2)
+    style.legend_below(axes[0, 0], ncols=2)
     return figure
 
 
 def _one_batch_size_alt(table: pd.DataFrame) -> str:
-    ratios = table.groupby("upstream")["ratio"].median()
+    ratios, between = table.groupby("upstream")["ratio"].median(), table["between_images"].median()
     return (
-        f"Measured over predicted noise by depth at batch size {table['batch_size'].iloc[0]}, and below it the share "
-        f"of variance between images. Median ratio over layers: as in training {ratios['batch']:.2f}, with statistics "
-        f"upstream fixed {ratios['fixed']:.2f}. Median share between images: {table['between_images'].median():.2f}."
+        f"Measured over predicted noise by depth at batch size {table['batch_size'].iloc[0]}, and below it the "
+        f"fraction of variance between images. Median ratio over layers: as in training {ratios['batch']:.2f}, with "
+        f"statistics upstream fixed {ratios['fixed']:.2f}. Median fraction between images: {between:.2f}."
     )
 
 
@@ -144,24 +144,34 @@ FIGURES = [
     FigureEntry(
         "batch-norm-noise-by-batch-size",
         "Noise of batch means against batch size, in three layers",
-        "Standard deviation of the mean of a batch, in standard deviations of the channel (root mean square over "
-        "channels), against batch size, in the first, the middle and the last batch norm layer of trained networks. "
-        "Squares: as in training, all layers use the batch. Diamonds: layers upstream use fixed statistics, so that "
-        "images stay independent. Solid lines: the formula for independent images; dotted: all positions independent. "
-        "Each marker is one network (a seed).",
+        "Noise of a batch's mean against batch size, in the first, the middle and the last layer. Squares: as "
+        "in training; diamonds: statistics upstream fixed; lines: what independent images, or independent "
+        "positions, would give. A marker is a network.",
         _some_layers,
         batch_norm_noise_by_batch_size,
         _some_layers_alt,
+        details=(
+            "Standard deviation of the mean of a batch, in standard deviations of the channel (root mean square "
+            "over channels), against batch size, in the first, the middle and the last batch norm layer of "
+            "trained networks. Squares: as in training, all layers use the batch. Diamonds: layers upstream use "
+            "fixed statistics, so that images stay independent. Solid lines: the formula for independent images; "
+            "dotted: all positions independent. Each marker is one network (a seed)."
+        ),
     ),
     FigureEntry(
         "batch-norm-noise-over-formula",
         "Noise of batch means over what a formula predicts, by depth",
-        "Above, measured noise of the batch mean over the prediction for independent images, by layer, at one batch "
-        "size in trained networks, with fixed statistics upstream (diamonds) and as in training (squares). Below, the "
-        "share of a channel's variance that lies between images. Markers are networks (a seed each), lines join the "
-        "means.",
+        "Above, noise of the batch mean over the formula for independent images, by layer: statistics "
+        "upstream fixed (diamonds) or as in training (squares). Below, the fraction of variance between "
+        "images. Markers are networks, lines their means.",
         _one_batch_size,
         batch_norm_noise_over_formula,
         _one_batch_size_alt,
+        details=(
+            "Above, measured noise of the batch mean over the prediction for independent images, by layer, at one "
+            "batch size in trained networks, with fixed statistics upstream (diamonds) and as in training "
+            "(squares). Below, the share of a channel's variance that lies between images. Markers are networks "
+            "(a seed each), lines join the means."
+        ),
     ),
 ]

@@ -44,7 +44,9 @@ def steps_beside_peers(table: pd.DataFrame) -> plt.Figure:
     a line goes through the medians; nothing can lie in the grey area below the bound.
     """
     networks = list(table.groupby("network", sort=False))
-    figure, axes = plt.subplots(1, len(networks), figsize=(5 * len(networks), 4.2), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(networks), figsize=(style.width_of(networks), 4.2), squeeze=False, layout="constrained"
+    )
     for axis, (network, table) in zip(axes[0], networks, strict=True):
         for k, (name, label) in enumerate(CONTENDERS.items()):
             rows = table[table["contender"] == name]
@@ -55,7 +57,7 @@ def steps_beside_peers(table: pd.DataFrame) -> plt.Figure:
             axis.plot(medians.index, medians, label=label, markersize=7, linewidth=2, **look)
             axis.scatter(rows["batch_size"], 1000 * rows["seconds"], s=12, alpha=0.6, **look)
         bound = 1000 * table.groupby("batch_size")["floor_seconds"].first()
-        axis.fill_between(bound.index, bound, 1e-3, color=SHADE, alpha=0.5, linewidth=0, label="below the floor")
+        axis.fill_between(bound.index, bound, 1e-3, color=SHADE, alpha=0.5, linewidth=0, label="below the lower bound")
         axis.set(xscale="log", yscale="log", xlabel="Batch size", title=NETWORKS[network])
         axis.set_xticks(bound.index, labels=[str(b) for b in bound.index], minor=False)
         axis.minorticks_off()
@@ -63,7 +65,7 @@ def steps_beside_peers(table: pd.DataFrame) -> plt.Figure:
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes[0][0].set_ylabel("Time of a training step (ms)")
     handles, labels = max((axis.get_legend_handles_labels() for axis in axes[0]), key=lambda pair: len(pair[1]))
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
     return figure
 
 
@@ -84,7 +86,7 @@ def _growth(evidence: Evidence) -> FigureData:
 def growth(table: pd.DataFrame) -> plt.Figure:
     """Return time against each quantity of the benchmark's growth table, both as multiples of their smallest value."""
     titles = {quantity: title for quantity, title in TITLES.items() if quantity in set(table["quantity"])}
-    size = (3 * len(titles), 3.2)
+    size = (style.WIDE, 2.8)
     figure, grid = plt.subplots(1, len(titles), figsize=size, layout="constrained", sharey=True, squeeze=False)
     axes = grid[0]
     for k, (axis, (quantity, title)) in enumerate(zip(axes, titles.items(), strict=True)):
@@ -117,23 +119,31 @@ FIGURES = [
     FigureEntry(
         "steps-beside-peers",
         "Time of a training step beside other frameworks",
-        "Time of a training step against batch size, for the miniature network (a quarter of the filters, a fifth of "
-        "the blocks) and the full Inception-ResNet-v2, images of 139 pixels. A dot is the median of a round, lines go "
-        "through the medians of the rounds; contenders took turns within each round. The grey area ends at the floor, "
-        "the time that the machine would need for the network's multiplications, or to move its numbers, if it did "
-        "nothing else.",
+        "Time of a training step against batch size, for the miniature and the full network. Dots are rounds, "
+        "lines join their medians; the grey area lies below what the machine's arithmetic and memory allow.",
         _steps,
         steps_beside_peers,
         _steps_alt,
+        details=(
+            "Time of a training step against batch size, for the miniature network (a quarter of the filters, a "
+            "fifth of the blocks) and the full Inception-ResNet-v2, images of 139 pixels. A dot is the median of "
+            "a round, lines go through the medians of the rounds; contenders took turns within each round. The "
+            "grey area ends at the lower bound, the time that the machine would need for the network's "
+            "multiplications, or to move its numbers, if it did nothing else."
+        ),
     ),
     FigureEntry(
         "growth",
         "How the time of training grows with the work",
-        "Time against work, both as multiples of the smallest case, for the miniature at batch size 8. Work is the "
-        "number of images, of epochs, of multiplications at image sizes from 107 to 299 pixels, and of runs side by "
-        "side. Dots are repetitions; the dotted line is exact proportion.",
+        "Time against work, both as multiples of the smallest case, for the miniature at batch size 8. Dots "
+        "are repetitions; the dotted line is exact proportion.",
         _growth,
         growth,
         _growth_alt,
+        details=(
+            "Time against work, both as multiples of the smallest case, for the miniature at batch size 8. Work "
+            "is the number of images, of epochs, of multiplications at image sizes from 107 to 299 pixels, and of "
+            "runs side by side. Dots are repetitions; the dotted line is exact proportion."
+        ),
     ),
 ]

@@ -21,11 +21,14 @@ SIZES = {
 }
 # Colour, marker and label of each condition, throughout the book.
 CONDITIONS = {
-    "standard": (style.PALETTE[0], "o", "standard: both noises"),
-    "ghost": (style.PALETTE[1], "s", "ghost batch norm: noise of batch norm"),
-    "masked": (style.PALETTE[2], "D", "masked loss: noise of the gradient"),
-    "group": (style.PALETTE[4], "^", "group norm: no batch statistics"),
+    "standard": (style.PALETTE[0], "o", "standard:\nboth noises"),
+    "ghost": (style.PALETTE[1], "s", "ghost: noise of\nbatch norm"),
+    "masked": (style.PALETTE[2], "D", "masked: noise of\nthe gradient"),
+    "group": (style.PALETTE[4], "^", "group norm: no\nbatch statistics"),
 }
+
+
+TITLE = "The noise of the gradient and the noise of batch norm, each alone"
 
 
 def _conditions(evidence: Evidence) -> FigureData:
@@ -48,7 +51,7 @@ def _conditions(evidence: Evidence) -> FigureData:
             runs = pd.concat([runs, large.assign(arm=condition, shared=True)])
         parts.append(runs)
     if not parts:
-        raise NotMeasured("there are no runs of any arm")
+        raise NotMeasured("there are no runs of any condition")
     runs = pd.concat(parts, ignore_index=True)
     columns = ["arm", "size", "run", "seed", "evaluation", "outcome", "test_error", "shared"]
     return FigureData(runs[columns], evidence.study, runs)
@@ -62,7 +65,7 @@ def channels(table: pd.DataFrame) -> plt.Figure:
     condition's line, and is a dot only once. Runs that diverged are hollow.
     """
     conditions = [name for name in CONDITIONS if name in set(table["arm"])]
-    for axis, shown in style.with_close_up(table, "size", "test_error", 4.8):
+    for axis, shown in style.with_close_up(table, "size", "test_error", 4.05, beside=True):
         for place, name in enumerate(conditions):
             colour, marker, label = CONDITIONS[name]
             runs = shown[shown["arm"] == name]
@@ -70,17 +73,31 @@ def channels(table: pd.DataFrame) -> plt.Figure:
             x = style.shifted(own["size"], place, len(conditions), 0.11)
             style.dots(axis, x, own["test_error"], own["outcome"] == "diverged", colour, marker)
             style.join_means(axis, runs["size"], runs["test_error"], colour, marker, label)
-        axis.set(ylabel="Test error (%)")
         style.label_batch_sizes(axis, shown["size"])
-    axis.set(xlabel="Size of what the arm makes small (images)")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, fontsize=10)
+        axis.set(xlabel="Images made small")
+    style.label_ends(axis, 10)
+    axis.figure.axes[0].set_ylabel("Test error (%)")
     axis.figure.tight_layout()
     return axis.figure
 
 
+def _conditions_message(table: pd.DataFrame) -> str:
+    """Return what one image does to the gradient alone, and to batch norm alone, at the smallest size of both."""
+    means = table.groupby(["arm", "size"])["test_error"].mean()
+    both = [size for size in sorted(table["size"].unique()) if ("ghost", size) in means and ("masked", size) in means]
+    if not both:
+        return TITLE
+    size = both[0]
+    images = "1 image" if size == 1 else f"{size} images"
+    return (
+        f"Batch norm over {images}: test error {means['ghost', size]:.0f}%. "
+        f"Gradient over {images}: {means['masked', size]:.0f}%"
+    )
+
+
 def _conditions_alt(table: pd.DataFrame) -> str:
     found = alt_text.lines(table, "arm", "size", "test_error", 1, 1, " %")
-    return f"Dots and lines of means against the number of images, one per arm. Mean test error: {found}."
+    return f"Dots and lines of means against the number of images, one per condition. Mean test error: {found}."
 
 
 def _interaction(evidence: Evidence) -> FigureData:
@@ -114,7 +131,7 @@ def interaction(table: pd.DataFrame) -> plt.Figure:
     `table` has `kind`, `batch_size`, `interaction`, `low` and `high`: a row of kind `seed` is a dot, one of kind `mean`
     a diamond with its interval.
     """
-    figure, axis = plt.subplots(figsize=(6.6, 3.6))
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 3.4))
     sizes = sorted(table["batch_size"].unique())
     place = {size: k for k, size in enumerate(sizes)}
     seeds, means = (table[table["kind"] == kind] for kind in ("seed", "mean"))
@@ -128,7 +145,9 @@ def interaction(table: pd.DataFrame) -> plt.Figure:
     axis.errorbar(x, means["interaction"], np.nan_to_num(bars), **look)
     axis.set_xticks(range(len(sizes)), [f"{size}" for size in sizes])
     axis.set(
-        xlabel="Batch size (images)", ylabel="Together minus the sum\nof each (points)", xlim=(-0.5, len(sizes) - 0.5)
+        xlabel="Batch size (images)",
+        ylabel="Together minus the sum\nof each (percentage points)",
+        xlim=(-0.5, len(sizes) - 0.5),
     )
     axis.grid(visible=False, axis="x")
     figure.tight_layout()
@@ -149,26 +168,38 @@ def _interaction_alt(table: pd.DataFrame) -> str:
 FIGURES = [
     FigureEntry(
         "channels",
-        "The noise of the gradient and the noise of batch norm, each alone",
-        "Test error after training against the size that each arm makes small: batch size (standard batch norm, which "
-        "has both noises, and group norm, which has no batch statistics), images normalized together in batches of 32 "
-        "(ghost batch norm), or images with a loss in batches of 32 (masked loss). Each dot is one run (a seed; "
-        "hollow if it diverged), lines join the means over seeds. At 32, ghost batch norm and masked loss are the "
-        "standard arm. Statistics are recalibrated on all training images; group norm has none. Arms without runs are "
-        "absent. Where size 1 lies far from the others, a lower panel shows those alone.",
+        TITLE,
+        "Test error against the number of images that a condition makes small: for batch norm alone, for the "
+        "gradient alone, or for both. Recalibrated statistics. Dots are runs (one per seed; hollow: "
+        "diverged), lines join their means.",
         _conditions,
         channels,
         _conditions_alt,
+        message=_conditions_message,
+        details=(
+            "Test error after training against the size that each condition makes small: batch size (standard "
+            "batch norm, which has both noises, and group norm, which has no batch statistics), images normalized "
+            "together in batches of 32 (ghost batch norm), or images with a loss in batches of 32 (masked loss). "
+            "Each dot is one run (a seed; hollow if it diverged), lines join the means over seeds. At 32, ghost "
+            "batch norm and masked loss are the standard arm. Statistics are recalibrated on all training images; "
+            "group norm has none. Arms without runs are absent. Where size 1 lies far from the others, a lower "
+            "panel shows those alone."
+        ),
     ),
     FigureEntry(
         "interaction",
         "Whether the noise of the gradient and the noise of batch norm add up",
-        "Interaction of the two noises: test error of standard batch norm at a small batch size, minus that of ghost "
-        "batch norm over so many images, minus that of the masked loss of so many images, plus that of standard batch "
-        "norm at batch size 32, all with recalibrated statistics. Zero means that the effects add up. Grey dots are "
-        "seeds, diamonds their means, bars 95 % bootstrap intervals over seeds (BCa, from three seeds on).",
+        "How far the effects of both noises together differ from their sum; zero means that they add up. "
+        "Recalibrated statistics. Grey dots are seeds, diamonds their means, bars 95% bootstrap intervals.",
         _interaction,
         interaction,
         _interaction_alt,
+        details=(
+            "Interaction of the two noises: test error of standard batch norm at a small batch size, minus that "
+            "of ghost batch norm over so many images, minus that of the masked loss of so many images, plus that "
+            "of standard batch norm at batch size 32, all with recalibrated statistics. Zero means that the "
+            "effects add up. Grey dots are seeds, diamonds their means, bars 95% bootstrap intervals over seeds "
+            "(BCa, from three seeds on)."
+        ),
     ),
 ]

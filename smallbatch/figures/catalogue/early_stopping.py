@@ -35,7 +35,7 @@ def duration_curves(table: pd.DataFrame) -> plt.Figure:
     a run, marked at the epoch that it kept; the thick line is their mean.
     """
     sizes = sorted(table["batch_size"].unique())
-    size = (style.width_of(sizes), 5.6)
+    size = (style.width_of(sizes), 5.2)
     figure, grid = plt.subplots(2, len(sizes), figsize=size, sharex=True, sharey="row", squeeze=False)
     for column, size in zip(grid.T, sizes, strict=True):
         rows = table[table["batch_size"] == size]
@@ -49,9 +49,9 @@ def duration_curves(table: pd.DataFrame) -> plt.Figure:
     grid[0, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     grid[0, 0].yaxis.set_major_formatter("{x:g}")
     grid[0, 0].yaxis.set_minor_locator(NullLocator())
-    grid[0, 0].set_ylabel("Validation loss (nats)")
-    grid[1, 0].set_ylabel("Validation accuracy")
-    style.legend_below(grid[0, 0], 0.06, ncols=2)
+    grid[0, 0].set_ylabel("Validation\nloss (nats)")
+    grid[1, 0].set_ylabel("Validation\naccuracy")
+    style.legend_below(grid[0, 0], ncols=2)
     return figure
 
 
@@ -102,7 +102,7 @@ def stopping_early(table: pd.DataFrame) -> plt.Figure:
     joins the two runs of a seed, bars are means.
     """
     sizes = sorted(table["batch_size"].unique())
-    figure, grid = plt.subplots(1, len(sizes), figsize=(style.width_of(sizes), 4.0), sharey=True, squeeze=False)
+    figure, grid = plt.subplots(1, len(sizes), figsize=(style.width_of(sizes), 3.8), sharey=True, squeeze=False)
     for axis, size in zip(grid[0], sizes, strict=True):
         for name, shift in zip(style.MOVING_AND_RECALIBRATED, (-0.14, 0.14), strict=True):
             rows = table[(table["batch_size"] == size) & (table["evaluation"] == name)]
@@ -111,10 +111,10 @@ def stopping_early(table: pd.DataFrame) -> plt.Figure:
                 axis.plot(pair["x"], pair["test_error"], color=style.EVALUATIONS[name][0], linewidth=0.8, alpha=0.5)
             style.dots_and_bars(axis, x, rows["test_error"], rows["outcome"], name)
         axis.set_xticks([0, 1], [KEPT, LAST])
-        axis.set(xlabel="Weights of the", title=f"Batch size {size}", xlim=(-0.5, 1.5))
+        axis.set(xlabel="Weights kept", title=f"Batch size {size}", xlim=(-0.5, 1.5))
         axis.grid(visible=False, axis="x")
     grid[0, 0].set(ylabel="Test error (%)")
-    style.legend_below(grid[0, 0], 0.14, title="Batch norm uses statistics", ncols=2)
+    style.legend_below(grid[0, 0], title=style.STATISTICS_TITLE, ncols=2)
     return figure
 
 
@@ -128,21 +128,30 @@ FIGURES = [
     FigureEntry(
         "duration-curves",
         "Sixty epochs: validation loss and accuracy by epoch",
-        "Validation loss and accuracy by epoch and batch size, with the moving averages. Thin lines are "
-        "runs (one per seed), the thick line is their mean; a plus marks the epoch at which a run has its lowest "
-        "validation loss.",
+        "Validation loss (logarithmic axis) and accuracy by epoch and batch size, moving-average statistics. "
+        "Thin lines are runs (one per seed), thick lines their means; a plus marks the lowest loss of a run.",
         _curves,
         duration_curves,
         _curves_alt,
+        details=(
+            "Validation loss and accuracy by epoch and batch size, with the moving averages. Thin lines are runs "
+            "(one per seed), the thick line is their mean; a plus marks the epoch at which a run has its lowest "
+            "validation loss."
+        ),
     ),
     FigureEntry(
         "stopping-early",
         "What stopping early changes",
-        "Test error of trainings of 60 epochs with the weights of the epoch with the lowest validation loss and with "
-        "those of the last, by batch size, in two evaluations. Each dot is a run (hollow: it diverged), "
-        "lines join the two runs of a seed, bars are means.",
+        "Test error after 60 epochs with the weights of the best epoch and with those of the last, by batch "
+        "size, in two evaluations. Dots are runs (hollow: diverged), lines join the two of a seed, bars are "
+        "means.",
         _stopping,
         stopping_early,
         _stopping_alt,
+        details=(
+            "Test error of trainings of 60 epochs with the weights of the epoch with the lowest validation loss "
+            "and with those of the last, by batch size, in two evaluations. Each dot is a run (hollow: it "
+            "diverged), lines join the two runs of a seed, bars are means."
+        ),
     ),
 ]

@@ -35,7 +35,7 @@ def gradient_noise_scale(table: pd.DataFrame, intervals: bool = False) -> plt.Fi
     smallest, middle and largest of these are drawn. Where the estimate is infinite, an arrow starts at its lower bound.
     The batch sizes of this book are a band. `intervals` shows those of the estimates, for a single network.
     """
-    figure, axis = plt.subplots(figsize=(6.6, 4.6))
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 4.2))
     axis.axhspan(min(BATCH_SIZES), max(BATCH_SIZES), color=STUDIED, zorder=0)
     axis.text(0.01, max(BATCH_SIZES), f"batch sizes {min(BATCH_SIZES)}–{max(BATCH_SIZES)}",
               transform=axis.get_yaxis_transform(), va="top", fontsize=9)  # fmt: skip
@@ -59,8 +59,7 @@ def gradient_noise_scale(table: pd.DataFrame, intervals: bool = False) -> plt.Fi
     axis.set_xticks(range(len(epochs)), [f"{epoch}" for epoch in epochs])
     axis.set(xlabel="Epochs of training", ylabel="Gradient noise scale (images)")
     axis.grid(visible=False, axis="x")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, title="Batch norm uses", fontsize=10)
-    figure.tight_layout()
+    style.legend_below(axis, title=style.STATISTICS_TITLE, ncols=2, fontsize=9.5, columnspacing=1)
     return figure
 
 
@@ -131,7 +130,7 @@ def mean_gradient_direction(table: pd.DataFrame, intervals: bool = False) -> plt
     interval, of which the angle is not decided, is left out. `intervals` shows them, for a single network.
     """
     table = table.dropna(subset=["cosine", "cosine_low", "cosine_high"])
-    figure, axis = plt.subplots(figsize=(6.6, 3.8))
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 3.5))
     epochs = sorted(table["epoch"].unique())
     for place, (epoch, colour, marker) in enumerate(style.shades(epochs)):
         rows = table[table["epoch"] == epoch]
@@ -189,23 +188,33 @@ FIGURES = [
     FigureEntry(
         "gradient-noise-scale",
         "Gradient noise scale along training",
-        "Gradient noise scale, the batch size at which noise and signal of a batch's gradient are equal, against the "
-        "epoch at which it was measured. Each dot is one network (a seed), lines go through the medians; an arrow "
-        "starts at the lower end of the 95 % interval of an estimate that has no upper bound, since its signal cannot "
-        "be told from zero. The band marks the batch sizes of this book.",
+        "Gradient noise scale, the batch size at which noise and signal of the gradient are equal, by epoch. "
+        "Dots are networks, lines join medians; arrows start at the lower bound of estimates without an upper "
+        "one.",
         _noise_scale,
         gradient_noise_scale,
         _noise_scale_alt,
+        details=(
+            "Gradient noise scale, the batch size at which noise and signal of a batch's gradient are equal, "
+            "against the epoch at which it was measured. Each dot is one network (a seed), lines go through the "
+            "medians; an arrow starts at the lower end of the 95% interval of an estimate that has no upper "
+            "bound, since its signal cannot be told from zero. The band marks the batch sizes of this book."
+        ),
     ),
     FigureEntry(
         "mean-gradient-direction",
         "Direction of the mean gradient by batch size",
-        "Cosine of the angle between the mean gradient of batches of a size and that of the largest batches, with the "
-        "statistics of each batch, by epoch of training; corrected for noise. 1 is the same direction, 0 a right "
-        "angle. Each dot is one network (a seed), lines join the means. Angles that the noise leaves undecided are "
-        "left out.",
+        "Cosine of the angle between the mean gradient of batches of a size and that of the largest ones, "
+        "per-batch statistics, by epoch. 1: the same direction, 0: a right angle. Dots are networks, lines "
+        "join their means.",
         _directions,
         mean_gradient_direction,
         _directions_alt,
+        details=(
+            "Cosine of the angle between the mean gradient of batches of a size and that of the largest batches, "
+            "with the statistics of each batch, by epoch of training; corrected for noise. 1 is the same "
+            "direction, 0 a right angle. Each dot is one network (a seed), lines join the means. Angles that the "
+            "noise leaves undecided are left out."
+        ),
     ),
 ]

@@ -22,14 +22,14 @@ def _full_size_curves(evidence: Evidence) -> FigureData:
 
 def learning_curves(history: pd.DataFrame) -> plt.Figure:
     """Return validation accuracy and training loss by epoch, a colour and marker per batch size, thin lines: runs."""
-    figure, axes = plt.subplots(2, 1, figsize=(6.6, 6.4), sharex=True)
+    figure, axes = style.panels(2, 2.7, sharex=True)
     for axis, (column, label) in zip(axes, PANELS.items(), strict=True):
         style.curves(axis, history, column, "batch_size")
         axis.set(ylabel=label)
-    style.label_epochs(axes[1])
+        style.label_epochs(axis)
     style.label_percent(axes[1])
-    axes[0].legend(title="Batch size", ncols=2)
-    figure.tight_layout()
+    style.hide_inner(axes[0])
+    style.legend_below(axes[0], title="Batch size", ncols=6)
     return figure
 
 
@@ -46,21 +46,31 @@ FIGURES = [
     FigureEntry(
         "learning-curves",
         "Learning curves by batch size",
-        "Training loss and validation accuracy by epoch for each batch size, at one learning rate. Thin lines are runs "
-        "(a seed each), thick lines with markers their means. The training loss is the average over the epoch as fit "
-        "reports it; the validation accuracy uses batch norm's moving averages.",
+        "Training loss, as fit reports it, and validation accuracy with moving-average statistics, by epoch "
+        "and batch size, at one learning rate. Thin lines are runs (one per seed), thick lines their means.",
         _curves,
         learning_curves,
         _curves_alt,
+        details=(
+            "Training loss and validation accuracy by epoch for each batch size, at one learning rate. Thin lines "
+            "are runs (a seed each), thick lines with markers their means. The training loss is the average over "
+            "the epoch as fit reports it; the validation accuracy uses batch norm's moving averages."
+        ),
     ),
     FigureEntry(
         "full-size-curves",
         "Learning curves of the published network",
-        "Training loss and validation accuracy of Inception-ResNet-v2 as published by epoch for each batch size, at "
-        "one learning rate. Thin lines are runs (a seed each), thick lines with markers their means. The training loss "
-        "is the average over the epoch as fit reports it; the validation accuracy uses batch norm's moving averages.",
+        "Training loss, as fit reports it, and validation accuracy with moving-average statistics of the "
+        "published network, by epoch and batch size, at one learning rate. Thin lines are runs (one per "
+        "seed), thick lines their means.",
         _full_size_curves,
         learning_curves,
         _curves_alt,
+        details=(
+            "Training loss and validation accuracy of Inception-ResNet-v2 as published by epoch for each batch "
+            "size, at one learning rate. Thin lines are runs (a seed each), thick lines with markers their means. "
+            "The training loss is the average over the epoch as fit reports it; the validation accuracy uses "
+            "batch norm's moving averages."
+        ),
     ),
 ]

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from smallbatch.claims import chosen_learning_rates
 from smallbatch.figures import alt_text, style
@@ -13,8 +14,8 @@ from smallbatch.statistics import error_points
 # Colour, marker and label of each policy, by the experiment that follows it.
 POLICIES = {
     "batch_size": (style.PALETTE[0], "o", "one rate for all batch sizes"),
-    "linear_scaling": (style.PALETTE[2], "v", "rate in proportion to batch size"),
-    "tuned": (style.PALETTE[3], "P", "each batch size at its own best rate"),
+    "linear_scaling": (style.PALETTE[2], "v", "linear scaling"),
+    "tuned": (style.PALETTE[3], "P", "each at its own best rate"),
     "fixed_steps": (style.PALETTE[4], "X", "one rate, the same number of steps"),
 }
 CHOSEN = {"marker": "o", "s": 130, "facecolor": "none", "edgecolor": "0.1", "linewidth": 1.6, "zorder": 4}
@@ -42,18 +43,17 @@ def learning_rate_policies(table: pd.DataFrame) -> plt.Figure:
     `table` has `policy` (a key of `POLICIES`), `batch_size`, `test_error` and `outcome`; runs that diverged are hollow.
     """
     policies = [name for name in POLICIES if name in set(table["policy"])]
-    for axis, shown in style.with_close_up(table, "batch_size", "test_error", 4.6):
+    for axis, shown in style.with_close_up(table, "batch_size", "test_error", 3.8):
         for place, name in enumerate(policies):
             colour, marker, label = POLICIES[name]
             runs = shown[shown["policy"] == name]
             x = style.shifted(runs["batch_size"], place, len(policies), 0.11)
             style.dots(axis, x, runs["test_error"], runs["outcome"] == "diverged", colour, marker)
             style.join_means(axis, runs["batch_size"], runs["test_error"], colour, marker, label)
-        axis.set(ylabel="Test error, recalibrated (%)")
+        axis.set(ylabel="Test error (%)")
         style.label_batch_sizes(axis, shown["batch_size"])
-    axis.set(xlabel=style.BATCH_SIZE)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=10)
-    axis.figure.tight_layout()
+        axis.set(xlabel=style.BATCH_SIZE)
+    style.legend_below(axis, ncols=1 + (axis.figure.get_figwidth() > style.WIDTH), fontsize=10)
     return axis.figure
 
 
@@ -81,9 +81,19 @@ def search_validation_error(table: pd.DataFrame) -> plt.Figure:
     `table` has `batch_size`, `learning_rate`, `validation_error`, `outcome` and `chosen`. A dot is a run, hollow where
     it diverged; a line joins the means over seeds.
     """
-    figure, axis = plt.subplots(figsize=(6.6, 4.4))
     sizes = sorted(table["batch_size"].unique())
+    panels = style.with_close_up(table, "batch_size", "validation_error", 3.9)
+    for axis, shown in panels:
+        _search_panel(axis, shown, sizes)
+    style.legend_below(panels[0][0], title="Batch size", ncols=len(sizes), columnspacing=1)
+    return axis.figure
+
+
+def _search_panel(axis: Axes, table: pd.DataFrame, sizes: list[int]) -> None:
+    """Draw the rows of a panel; `sizes` are all batch sizes of the figure, so that each keeps its look."""
     for place, (size, colour, marker) in enumerate(style.shades(sizes)):
+        if size not in set(table["batch_size"]):
+            continue
         runs = table[table["batch_size"] == size]
         x = style.shifted(runs["learning_rate"], place, len(sizes), 0.09)
         style.dots(axis, x, runs["validation_error"], runs["outcome"] == "diverged", colour, marker, size=18)
@@ -93,13 +103,8 @@ def search_validation_error(table: pd.DataFrame) -> plt.Figure:
         chosen = runs.loc[runs["chosen"], "learning_rate"].unique()
         axis.scatter(chosen, mean[chosen], **CHOSEN)
     axis.set_xscale("log")
-    ticks = sorted(table["learning_rate"].unique())
-    axis.set_xticks(ticks, [f"{rate:g}" for rate in ticks])
-    axis.minorticks_off()
-    axis.set(xlabel="Learning rate", ylabel="Validation error, recalibrated (%)")
-    style.legend_beside(axis, "Batch size")
-    figure.tight_layout()
-    return figure
+    style.label_plainly(axis.xaxis)
+    axis.set(xlabel="Learning rate", ylabel="Validation error (%)")
 
 
 def _search_alt(table: pd.DataFrame) -> str:
@@ -116,23 +121,34 @@ FIGURES = [
     FigureEntry(
         "learning-rate-policies",
         "Test error against batch size under several policies for the learning rate",
-        "Test error after training, with recalibrated statistics, against batch size, under each policy for learning "
-        "rate and budget that the study has run (see the legend). Each dot is one run (a seed; hollow if it diverged, "
-        "which counts with the error it ended with), lines join the means over seeds. Dots of the policies stand side "
-        "by side at the same batch size. Where batch size 1 lies far from the others, a lower panel shows those alone.",
+        "Test error against batch size under several policies for the learning rate and the budget, "
+        "recalibrated statistics. Dots are runs (one per seed; hollow: diverged), side by side at the same "
+        "batch size; lines join their means.",
         _policies,
         learning_rate_policies,
         _policies_alt,
+        details=(
+            "Test error after training, with recalibrated statistics, against batch size, under each policy for "
+            "learning rate and budget that the study has run (see the legend). Each dot is one run (a seed; "
+            "hollow if it diverged, which counts with the error it ended with), lines join the means over seeds. "
+            "Dots of the policies stand side by side at the same batch size. Where batch size 1 lies far from the "
+            "others, a lower panel shows those alone."
+        ),
     ),
     FigureEntry(
         "search-validation-error",
         "Validation error by learning rate, for each batch size",
-        "Validation error after training, with recalibrated statistics, against the learning rate, by batch size. "
-        "Each dot is one run (a seed; hollow if it diverged), lines join the means over seeds, a ring marks the rate "
-        "chosen at a batch size: the lowest mean of those that all of its seeds have tried. Dots of the batch sizes "
-        "stand side by side at the same rate.",
+        "Validation error against the learning rate, by batch size, recalibrated statistics. Dots are runs "
+        "(one per seed; hollow: diverged), lines join their means, a ring marks the rate chosen: the lowest "
+        "mean.",
         _search,
         search_validation_error,
         _search_alt,
+        details=(
+            "Validation error after training, with recalibrated statistics, against the learning rate, by batch "
+            "size. Each dot is one run (a seed; hollow if it diverged), lines join the means over seeds, a ring "
+            "marks the rate chosen at a batch size: the lowest mean of those that all of its seeds have tried. "
+            "Dots of the batch sizes stand side by side at the same rate."
+        ),
     ),
 ]

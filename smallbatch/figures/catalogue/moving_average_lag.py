@@ -31,14 +31,14 @@ def lag_curves(history: pd.DataFrame, by: str = "batch_size", title: str = "Batc
 
     Runs without statistics of batches have no lag and are left out.
     """
-    figure, axes = plt.subplots(2, 1, figsize=(6.6, 5.6), sharex=True)
+    figure, axes = style.panels(2, 2.5, sharex=True)
     for axis, (column, label) in zip(axes, LAGS.items(), strict=True):
         style.curves(axis, history.dropna(subset=[column]), column, by)
         axis.set(ylabel=label)
         axis.set_ylim(bottom=0)
-    style.label_epochs(axes[1])
-    axes[0].legend(title=title, ncols=2)
-    figure.tight_layout()
+        style.label_epochs(axis)
+        style.hide_inner(axis)
+    style.legend_below(axes[0], title=title, ncols=6)
     return figure
 
 
@@ -69,23 +69,33 @@ FIGURES = [
     FigureEntry(
         "phantom-lag",
         "How far the moving averages lag behind",
-        "Distance between batch norm's moving averages and the statistics of a sample of training images after each "
-        "epoch, in the median layer, for two values of batch norm's momentum. Above, distance of the means in standard "
-        "deviations; below, absolute logarithm of the ratio of the standard deviations (0.69 is a factor of two). "
-        "Thin lines are runs (seeds), thick lines with markers their means.",
+        "Distance of the moving averages from the statistics of training images, by epoch, in the median "
+        "layer, for two momenta: of the means (above) and of the standard deviations (below). Thin lines are "
+        "runs, thick lines their means.",
         _by_momentum,
         lag_by_momentum,
         _by_momentum_alt,
+        details=(
+            "Distance between batch norm's moving averages and the statistics of a sample of training images "
+            "after each epoch, in the median layer, for two values of batch norm's momentum. Above, distance of "
+            "the means in standard deviations; below, absolute logarithm of the ratio of the standard deviations "
+            "(0.69 is a factor of two). Thin lines are runs (seeds), thick lines with markers their means."
+        ),
     ),
     FigureEntry(
         "lag-by-batch-size",
         "How far moving averages are from the statistics they stand for",
-        "Distance between batch norm's moving averages and the statistics of a sample of training images after each "
-        "epoch, in the median layer, by batch size. Above, distance of the means in standard deviations; below, "
-        "absolute logarithm of the ratio of the standard deviations (0.69 is a factor of two). Thin lines are runs (a "
-        "seed each), thick lines with markers their means.",
+        "Distance of the moving averages from the statistics of training images, by epoch, in the median "
+        "layer, by batch size: of the means (above) and of the standard deviations (below). Thin lines are "
+        "runs, thick lines their means.",
         _by_batch_size,
         lag_curves,
         _by_batch_size_alt,
+        details=(
+            "Distance between batch norm's moving averages and the statistics of a sample of training images "
+            "after each epoch, in the median layer, by batch size. Above, distance of the means in standard "
+            "deviations; below, absolute logarithm of the ratio of the standard deviations (0.69 is a factor of "
+            "two). Thin lines are runs (a seed each), thick lines with markers their means."
+        ),
     ),
 ]

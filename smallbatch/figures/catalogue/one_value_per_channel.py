@@ -31,9 +31,9 @@ def loss_by_image_size(history: pd.DataFrame) -> plt.Figure:
     """
     sizes = sorted(history["image_size"].unique())
     rates = sorted(history["learning_rate"].unique())
-    figure, axes = plt.subplots(1, len(sizes), figsize=(7.4, 3.4), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(sizes), figsize=(style.WIDE, 3.4), sharey=True, squeeze=False)
     for axis, size in zip(axes[0], sizes, strict=True):
-        axis.axhline(history["guessing"].iloc[0], color="0.4", linewidth=1, linestyle="--", label="guessing")
+        axis.axhline(history["guessing"].iloc[0], color="0.4", linewidth=1, linestyle="--", label="chance level")
         for rate, colour, marker in style.shades(rates):
             part = history[(history["image_size"] == size) & (history["learning_rate"] == rate)]
             mean = part.groupby("epoch")["train_loss"].mean()
@@ -42,8 +42,7 @@ def loss_by_image_size(history: pd.DataFrame) -> plt.Figure:
         style.label_epochs(axis)
     axes[0, 0].set(ylabel="Training loss (nats)")
     axes[0, 0].set_ylim(bottom=0)
-    axes[0, 0].legend(title="Learning rate", loc="lower left", ncols=2)
-    figure.tight_layout()
+    style.legend_below(axes[0, 0], title="Learning rate", ncols=4)
     return figure
 
 
@@ -51,7 +50,7 @@ def _loss_alt(table: pd.DataFrame) -> str:
     last = alt_text.last_epochs(table).sort_values(["image_size", "learning_rate"])
     named = last.assign(size=[f"{size} pixels, by learning rate" for size in last["image_size"]])
     return (
-        "Line charts of training loss by epoch, one for each image size, with a dashed line at the loss of guessing, "
+        "Line charts of training loss by epoch, one for each image size, with a dashed line at chance level, "
         f"{table['guessing'].iloc[0]:.2f} nats. At the end: "
         f"{alt_text.lines(named, 'size', 'learning_rate', 'train_loss', 2)}."
     )
@@ -61,11 +60,15 @@ FIGURES = [
     FigureEntry(
         "one-value",
         "Batch size 1 with one value per channel",
-        "Training loss by epoch at batch size 1, for inputs whose last feature map has one position (left) and four "
-        "(right), with a line for each learning rate. The dashed line is the loss of guessing among ten equally "
-        "frequent classes.",
+        "Training loss by epoch at batch size 1, for images whose last feature map has one position (left) "
+        "and four (right). A line per learning rate, one run each; dashed: chance level.",
         _loss,
         loss_by_image_size,
         _loss_alt,
+        details=(
+            "Training loss by epoch at batch size 1, for inputs whose last feature map has one position (left) "
+            "and four (right), with a line for each learning rate. The dashed line is the loss at chance level, "
+            "ten equally frequent classes."
+        ),
     ),
 ]

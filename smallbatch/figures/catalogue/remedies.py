@@ -40,7 +40,7 @@ def remedies(table: pd.DataFrame) -> plt.Figure:
     one of kind `mean` a large one with its interval.
     """
     names = list(table["remedy"].unique())
-    figure, axis = plt.subplots(figsize=(6.8, 0.62 * len(names) + 1.6))
+    figure, axis = plt.subplots(figsize=(style.WIDE, max(4.05, 0.38 * len(names) + 1.4)))
     axis.axvline(0, color="0.3", linewidth=1.2)
     for name, shift in zip(style.MOVING_AND_RECALIBRATED, (-0.17, 0.17), strict=True):
         colour, marker = style.EVALUATIONS[name]
@@ -51,31 +51,53 @@ def remedies(table: pd.DataFrame) -> plt.Figure:
         style.dots(axis, rows["difference"][seeds], y[seeds], never, colour, marker, size=12)
         shown = rows[means]
         bars = np.nan_to_num(style.interval(shown["difference"], shown["low"], shown["high"]))
-        look = {"marker": marker, "markersize": 8, "markeredgecolor": "0.1", "capsize": 3, "zorder": 4}
-        axis.errorbar(shown["difference"], y[means], xerr=bars, color=colour, linestyle="", label=name, **look)
-    axis.set_yticks(range(len(names)), [label(name) for name in names])
+        look = {"marker": marker, "markersize": 7, "markeredgecolor": "0.1", "capsize": 3, "zorder": 4}
+        axis.errorbar(
+            shown["difference"], y[means], xerr=bars, color=colour, linestyle="", label=style.STATISTICS[name], **look
+        )
+    axis.set_yticks(range(len(names)), [label(name) for name in names], fontsize=9.5)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
-    axis.set(xlabel="Test error minus that of plain training (points)\nleft of zero: the remedy helps")
-    style.legend_below(axis, 0.7 / figure.get_figheight(), title="Batch norm uses statistics", ncols=2)
+    axis.set(xlabel="Test error minus the baseline's\n(percentage points)")
+    axis.set_title("← the remedy helps", loc="left", fontsize=10, fontweight="normal")
+    _label_evaluations(axis, table, names)
+    figure.tight_layout()
     return figure
+
+
+def _label_evaluations(axis: plt.Axes, table: pd.DataFrame, names: list[str]) -> None:
+    """Write the names of the evaluations to the right of the row in which their means are furthest apart."""
+    means = table[table["kind"] == "mean"].pivot_table(index="remedy", columns="evaluation", values="difference")
+    means = means.dropna()
+    remedy = (means["moving"] - means["recalibrated"]).abs().idxmax() if len(means) else names[0]
+    left, right = axis.get_xlim()
+    axis.set_xlim(left, right + 0.25 * (right - left))
+    for name, shift in zip(style.MOVING_AND_RECALIBRATED, (-0.17, 0.17), strict=True):
+        row = table[(table["remedy"] == remedy) & (table["evaluation"] == name)]
+        if row.empty:
+            continue
+        look = {"color": style.readable(style.EVALUATIONS[name][0]), "fontsize": 10, "fontweight": "bold"}
+        place = (row[["difference", "high"]].max().max(), names.index(remedy) + shift)
+        axis.annotate(style.STATISTICS[name], place, (6, 0), textcoords="offset points", va="center", **look)
+
+
+def _message(table: pd.DataFrame) -> str:
+    means = table[table["kind"] == "mean"]
+    helped = (means["verdict"] == "supported").groupby(means["evaluation"]).sum()
+    compared = means.groupby("evaluation")["remedy"].nunique()
+    moving, recalibrated = (
+        f"{helped[name]} of {compared[name]}{' remedies' if name == 'moving' else ''}"
+        for name in style.MOVING_AND_RECALIBRATED
+    )
+    return f"Supported as lowering the test error at batch size 32: {moving}; recalibrated, {recalibrated}"
 
 
 def label(remedy: str) -> str:
     """Return `in_words(remedy)` in lines short enough for the axis of a figure."""
     parts = in_words(remedy).split(" + ")
-    if len(parts) == 1:
-        return _in_two_lines(parts[0])
     # Spaces that do not break keep the words of a part together.
     text = "\N{NO-BREAK SPACE}+ ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-    return textwrap.fill(text, 32).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def _in_two_lines(text: str) -> str:
-    if len(text) <= 18:
-        return text
-    half = min((k for k, letter in enumerate(text) if letter == " "), key=lambda k: abs(k - len(text) / 2))
-    return f"{text[:half]}\n{text[half + 1 :]}"
+    return textwrap.fill(text, 48).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _differences_alt(table: pd.DataFrame) -> str:
@@ -87,19 +109,26 @@ def _differences_alt(table: pd.DataFrame) -> str:
             f"{row.name} {row.difference:+z.1f}" for row in rows[["name", "difference"]].itertuples(index=False)
         )
         parts.append(f"{evaluation}: {differences}")
-    return f"Dot plot of test error minus that of plain training, in points, a row per remedy. {'; '.join(parts)}."
+    listed = "; ".join(parts)
+    return f"Dot plot of test error minus that of the baseline, in percentage points, a row per remedy. {listed}."
 
 
 FIGURES = [
     FigureEntry(
         "remedies",
         "Remedies at batch size 32",
-        "Test error with each remedy, alone or (joined by plus signs) together, minus that of plain training at batch "
-        "size 32, paired by seed, with the moving averages and with recalibrated statistics. Small dots are seeds, "
-        "large ones their means with 95 % bootstrap intervals (none below three seeds). The best is on top, as the "
-        "moving averages evaluate it.",
+        "Test error with a remedy minus that of the baseline at batch size 32, paired by seed, in two "
+        "evaluations. Small dots are seeds, large markers their means with 95% bootstrap intervals; the best "
+        "stands on top.",
         _differences,
         remedies,
         _differences_alt,
+        message=_message,
+        details=(
+            "Test error with each remedy, alone or (joined by plus signs) together, minus that of the baseline at "
+            "batch size 32, paired by seed, with the moving averages and with recalibrated statistics. Small dots "
+            "are seeds, large ones their means with 95% bootstrap intervals (none below three seeds). The best is "
+            "on top, as the moving averages evaluate it."
+        ),
     ),
 ]

@@ -85,26 +85,32 @@ def stable_learning_rates(table: pd.DataFrame) -> plt.Figure:
     `law`, where the laws could be fitted, have `law` and `predicts_best` (drawn wider).
     """
     panels = table[["measurement", "batch_norm"]].drop_duplicates().to_numpy().tolist()
-    figure, rows = plt.subplots(len(panels), 1, figsize=(6.6, 2.7 * len(panels) + 0.8), sharex=True, squeeze=False)
-    for axis, (measurement, batch_norm) in zip(rows[:, 0], panels, strict=True):
+    figure, rows = style.panels(len(panels), 2.6, sharex=True)
+    for axis, (measurement, batch_norm) in zip(rows, panels, strict=True):
         part = table[(table["measurement"] == measurement) & (table["batch_norm"] == batch_norm)]
         points, fitted = (part[part["kind"] == kind] for kind in (POINT, LAW))
         _draw_laws(axis, fitted)
         _draw_points(axis, points)
         axis.set_yscale("log")
         style.label_plainly(axis.yaxis)
-        axis.set(ylabel="Learning rate", title=f"{measurement}, {BATCH_NORM_USES[batch_norm]}")
-    style.label_batch_sizes(rows[-1, 0], table.loc[table["kind"] == POINT, "batch_size"])
-    rows[-1, 0].set_xlabel(style.BATCH_SIZE)
-    drawn = {
-        label: handle for axis in rows[:, 0] for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.tight_layout(rect=(0, 0.05, 1, 1))
-    legend = figure.legend(drawn.values(), drawn, loc="lower center", ncols=max(len(drawn), 1))
+        axis.set(ylabel="Learning rate", title=_title(measurement, batch_norm))
+        axis.title.set_fontsize(11)
+        style.label_batch_sizes(axis, table.loc[table["kind"] == POINT, "batch_size"])
+        axis.set_xlabel(style.BATCH_SIZE)
+        style.hide_inner(axis)
+    drawn = {label: handle for axis in rows for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.tight_layout(rect=(0, 0.45 / figure.get_figheight(), 1, 1))
+    look = {"ncols": max(len(drawn), 1), "columnspacing": 1, "handlelength": 1.5}
+    legend = figure.legend(drawn.values(), drawn, loc="lower center", **look)
     for line in legend.get_lines():
         # Which is the widest differs from panel to panel.
         line.set_linewidth(1.6)
     return figure
+
+
+def _title(measurement: str, batch_norm: str) -> str:
+    uses = BATCH_NORM_USES[batch_norm]
+    return f"{measurement},\n" + (uses.replace(", ", ",\n") if style.is_slide() else uses)
 
 
 def _draw_laws(axis: Axes, fitted: pd.DataFrame) -> None:
@@ -175,7 +181,7 @@ def loss_after_a_step(table: pd.DataFrame) -> plt.Figure:
     """
     mean = table.groupby(["batch_size", "learning_rate"])["loss"].mean()
     lowest, highest = mean.min(), mean.groupby("batch_size").first().max()
-    figure, axis = plt.subplots(figsize=(6.6, 4.0))
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 3.6))
     for size, colour, marker in style.shades(sorted(table["batch_size"].unique())):
         look = {"color": colour, "marker": marker, "markersize": 5, "label": f"{size}"}
         axis.plot(mean[size].index, mean[size], **look)
@@ -219,10 +225,10 @@ def loss_after_short_training(table: pd.DataFrame) -> plt.Figure:
     """
     kinds = list(table["batch_norm"].unique())
     limit = table["limit"].iloc[0]
-    figure, axes = plt.subplots(len(kinds), 1, figsize=(6.6, 3.2 * len(kinds)), sharex=True, sharey=True, squeeze=False)
+    figure, axes = style.panels(len(kinds), 2.8, sharex=True, sharey=True)
     # Far above the limit nothing can be told apart that matters.
     lowest, highest = min(table["loss"].min(), limit) / 1.5, 30 * limit
-    for axis, kind in zip(axes[:, 0], kinds, strict=True):
+    for axis, kind in zip(axes, kinds, strict=True):
         part = table[table["batch_norm"] == kind]
         for size, colour, marker in style.shades(sorted(table["batch_size"].unique())):
             runs = part[part["batch_size"] == size]
@@ -238,9 +244,10 @@ def loss_after_short_training(table: pd.DataFrame) -> plt.Figure:
         axis.set_ylabel("Loss after a\nshort training (nats)")
         style.label_plainly(axis.xaxis)
         style.label_plainly(axis.yaxis)
-    axes[-1, 0].set_xlabel("Learning rate")
-    axes[0, 0].legend(title="Batch size", loc="upper left", bbox_to_anchor=(1, 1))
-    figure.tight_layout()
+        axis.set_xlabel("Learning rate")
+        style.hide_inner(axis)
+    axes[0].yaxis.set_tick_params(labelleft=True)
+    style.legend_below(axes[0], title="Batch size", ncols=6, columnspacing=1)
     return figure
 
 
@@ -261,35 +268,50 @@ FIGURES = [
     FigureEntry(
         "stable-learning-rates",
         "Learning rates that a batch size can bear",
-        "Learning rates against batch size, measured from trained networks (checkpoints): the best rate of one step "
-        "of plain gradient descent, and the largest rate that a short training survives, with batch norm's statistics "
-        "recalibrated and kept fixed and with those of each batch. A dot is a checkpoint (a seed), or an order of "
-        "images where there are fewer than three; hollow if the limit lies above all rates tried. Lines are laws "
-        "fitted to the logarithms of all dots, the widest is the one that best predicts a batch size that was left "
-        "out.",
+        "Learning rates against batch size: the best one of a single step, and the largest that a short "
+        "training survives. Dots are networks (hollow: beyond all rates tried), lines are laws; the widest "
+        "predicts a left-out batch size best.",
         _rates,
         stable_learning_rates,
         _rates_alt,
+        details=(
+            "Learning rates against batch size, measured from trained networks (checkpoints): the best rate of "
+            "one step of plain gradient descent, and the largest rate that a short training survives, with batch "
+            "norm's statistics recalibrated and kept fixed and with those of each batch. A dot is a checkpoint (a "
+            "seed), or an order of images where there are fewer than three; hollow if the limit lies above all "
+            "rates tried. Lines are laws fitted to the logarithms of all dots, the widest is the one that best "
+            "predicts a batch size that was left out."
+        ),
     ),
     FigureEntry(
         "loss-after-one-step",
         "Loss after a single step, against its learning rate",
-        "Loss over a fixed set of training images after one step of plain gradient descent from the same network, "
-        "against the learning rate of the step, with batch norm's statistics recalibrated and kept fixed. A line per "
-        "batch size joins the means over many batches. One network, that of the smallest seed.",
+        "Loss over training images after one step of plain gradient descent against the learning rate of the "
+        "step, recalibrated statistics. A line per batch size joins means over many batches of one network.",
         _one_step,
         loss_after_a_step,
         _one_step_alt,
+        details=(
+            "Loss over a fixed set of training images after one step of plain gradient descent from the same "
+            "network, against the learning rate of the step, with batch norm's statistics recalibrated and kept "
+            "fixed. A line per batch size joins the means over many batches. One network, that of the smallest "
+            "seed."
+        ),
     ),
     FigureEntry(
         "loss-after-short-training",
         "Loss after a short training, against its learning rate",
-        "Loss at the end of each short training from the same network against its learning rate, by batch size. "
-        "Hollow markers are trainings that diverged, which is to end above the limit (dashed), a share of the loss of "
-        "guessing; those at the upper edge ended there or above it. The search looks only at rates near the limit. "
-        "One network, that of the smallest seed, with several orders of images.",
+        "Loss at the end of each short training against its learning rate, by batch size, from one network. "
+        "Hollow: diverged, that is above the dashed limit; at the upper edge: there or beyond.",
         _short_training,
         loss_after_short_training,
         _short_training_alt,
+        details=(
+            "Loss at the end of each short training from the same network against its learning rate, by batch "
+            "size. Hollow markers are trainings that diverged, which is to end above the limit (dashed), a "
+            "fraction of the loss at chance level; those at the upper edge ended there or above it. The search "
+            "looks only at rates near the limit. One network, that of the smallest seed, with several orders of "
+            "images."
+        ),
     ),
 ]

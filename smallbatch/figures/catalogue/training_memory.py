@@ -35,7 +35,7 @@ def memory_by_batch_size(found: pd.DataFrame) -> plt.Figure:
     """
     sizes, card = list(found["image_size"].unique()), found["card_memory_gib"].iloc[0]
     figure, grid = plt.subplots(
-        1, len(sizes), figsize=(4.4 * len(sizes) + 0.4, 4.4), sharey=True, squeeze=False, layout="constrained"
+        1, len(sizes), figsize=(style.width_of(sizes), 4.0), sharey=True, squeeze=False, layout="constrained"
     )
     for axis, image_size in zip(grid[0], sizes, strict=True):
         for method, (colour, marker, label) in METHODS.items():
@@ -49,8 +49,11 @@ def memory_by_batch_size(found: pd.DataFrame) -> plt.Figure:
             transform=axis.get_yaxis_transform(), color=LIMIT, fontsize=9,
         )  # fmt: skip
         axis.set_ylim(0, 1.15 * max(found["memory_gib"].max(), card))
-        style.label_batch_sizes(axis, found["batch_size"])
-        axis.set(xlabel=style.BATCH_SIZE, title=network_name(FULL, image_size))
+        # The memory is a straight line in the batch size; on a straight axis it looks like one.
+        axis.set_xlim(left=0)
+        largest = found["batch_size"].max()
+        axis.set_xticks([size for size in sorted(found["batch_size"].unique()) if size > largest / 8])
+        axis.set(xlabel="Batch size", title=network_name(FULL, image_size))
     grid[0, 0].set_ylabel("Memory of training (GiB)")
     # With the most methods first, all of them are in the legend.
     handles = max((axis.get_legend_handles_labels() for axis in grid[0]), key=lambda pair: len(pair[1]))
@@ -84,7 +87,7 @@ def count_against_measurement(table: pd.DataFrame) -> plt.Figure:
     rows = table[(table["machine"] == HERE) & (table["quantity"] == "memory_mib")]
     networks = rows[rows["method"] == PROCESS].groupby(["network", "image_size"], sort=False)
     figure, grid = plt.subplots(
-        1, len(networks), figsize=(3.3 * len(networks) + 0.4, 3.8), squeeze=False, layout="constrained"
+        1, len(networks), figsize=(style.width_of(networks), 3.6), squeeze=False, layout="constrained"
     )
     for axis, ((network, image_size), measured) in zip(grid[0], networks, strict=True):
         counted = rows[(rows["method"] == COUNTED) & (rows["network"] == network) & (rows["image_size"] == image_size)]
@@ -96,8 +99,8 @@ def count_against_measurement(table: pd.DataFrame) -> plt.Figure:
         sizes = measured["batch_size"]
         # On a straight axis the smallest sizes would lie on each other.
         axis.set_xticks(sorted(sizes[sizes > sizes.max() / 8]))
-        axis.set(xlabel=style.BATCH_SIZE, title=network_name(network, image_size))
-        axis.title.set_fontsize(11)
+        axis.set(xlabel="Batch size", title=network_name(network, image_size))
+        axis.title.set_fontsize(10)
     grid[0, 0].set_ylabel("Memory of training (MiB)")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
@@ -114,21 +117,29 @@ FIGURES = [
     FigureEntry(
         "memory-by-batch-size",
         "Memory of training the full network, by batch size",
-        "Memory that training the full Inception-ResNet-v2 takes, against batch size, by up to three ways to estimate "
-        "it, and what a graphics card of the K80 class leaves to a program (assumed). All points are estimates: no "
-        "card was used. Not in them is the scratch space that a card's libraries take.",
+        "Memory of training the full network against batch size, by up to three ways to estimate it, and what "
+        "a card of the K80 class has (assumed). All points are estimates; no card was used.",
         _memory,
         memory_by_batch_size,
         _memory_alt,
+        details=(
+            "Memory that training the full Inception-ResNet-v2 takes, against batch size, by up to three ways to "
+            "estimate it, and what a graphics card of the K80 class leaves to a program (assumed). All points are "
+            "estimates: no card was used. Not in them is the scratch space that a card's libraries take."
+        ),
     ),
     FigureEntry(
         "memory-count-and-measured",
         "Memory of training: measured beside a count of the layers",
-        "Memory that training took on the machine named below, beside what a count of the layers says, against batch "
-        "size, a panel per network. The count knows nothing of what a framework holds besides, so levels differ; it "
-        "is the slopes, the memory of one image more, that it claims to know.",
+        "Memory of training as measured, and as counted from the layers, against batch size, a panel per "
+        "network with an axis of its own. The count claims to know the slopes, not the levels.",
         _count,
         count_against_measurement,
         _count_alt,
+        details=(
+            "Memory that training took on the machine named below, beside what a count of the layers says, "
+            "against batch size, a panel per network. The count knows nothing of what a framework holds besides, "
+            "so levels differ; it is the slopes, the memory of one image more, that it claims to know."
+        ),
     ),
 ]

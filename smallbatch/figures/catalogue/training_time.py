@@ -8,6 +8,7 @@ import math
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
 from smallbatch.figures import alt_text, style
 from smallbatch.figures.evidence import Evidence, FigureData, NotMeasured
@@ -64,7 +65,7 @@ def time_by_batch_size(table: pd.DataFrame) -> plt.Figure:
 
     A dot is a round, a line goes through the medians. A network has the same colour here and on the card.
     """
-    figure, grid = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
+    figure, grid = plt.subplots(1, 2, figsize=(style.WIDE, 4.4), layout="constrained")
     for axis, (quantity, label) in zip(grid, TIMES.items(), strict=True):
         for name, (machine, rows, look) in _series(table).items():
             rows = rows[rows["quantity"] == quantity]
@@ -75,8 +76,8 @@ def time_by_batch_size(table: pd.DataFrame) -> plt.Figure:
         axis.set_yscale("log")
         style.label_plainly(axis.yaxis)
         style.label_batch_sizes(axis, table["batch_size"])
-        axis.set(xlabel=style.BATCH_SIZE, ylabel=label)
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        axis.set(xlabel="Batch size", ylabel=label)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=10)
     return figure
 
 
@@ -117,39 +118,36 @@ def _hours(evidence: Evidence) -> FigureData:
 
 
 def hours_by_batch_size(table: pd.DataFrame) -> plt.Figure:
-    """Return the hours of the run that is asked for, a panel per network, image size and machine with its own axis.
+    """Return the hours of the run that is asked for by batch size, a line per network, image size and machine.
 
-    `table` is what `hours_of_a_run` returns. Filled bars are measured here, hatched ones estimated for the card.
+    `table` is what `hours_of_a_run` returns. All lines share one logarithmic axis, since they are up to a hundredfold
+    apart. Filled markers are measured here, hollow ones on dashed lines estimated for the card.
     """
-    panels = list(table.groupby(["machine", "network", "image_size"], sort=False))
-    columns = min(3, len(panels))
-    lines = -(-len(panels) // columns)
-    figure, grid = plt.subplots(
-        lines, columns, figsize=(3.3 * columns + 0.3, 3.0 * lines), squeeze=False, layout="constrained"
-    )
-    for axis in grid.flat[len(panels) :]:
-        axis.axis("off")
-    hatched = {"color": "white", "edgecolor": style.PALETTE[1], "hatch": "//"}
-    for axis, ((machine, network, image_size), rows) in zip(grid.flat, panels, strict=False):
-        look = {"color": style.PALETTE[0]} if machine == HERE else hatched
-        bars = axis.bar(rows["batch_size"].astype(str), rows["hours_of_run"], width=0.7, linewidth=1.5, **look)
-        axis.bar_label(bars, [two_digits(value) for value in rows["hours_of_run"]], fontsize=9)
-        axis.set_xlim(-0.6, max(len(part) for _, part in panels) - 0.4)
-        axis.margins(y=0.15)
-        axis.grid(visible=False, axis="x")
-        axis.set_title(f"{network_name(network, image_size)}:\n{_where(machine)}", fontsize=10.5)
+    figure, axis = plt.subplots(figsize=(style.WIDE, 4.4), layout="constrained")
+    networks = list(table.groupby(["network", "image_size"], sort=False).groups)
+    for (machine, network, image_size), rows in table.groupby(["machine", "network", "image_size"], sort=False):
+        k = networks.index((network, image_size))
+        look = {"color": style.PALETTE[k], "marker": style.MARKERS[k], "markersize": 6}
+        look |= ESTIMATE_LOOK if machine == CARD else {}
+        label = f"{network_name(network, image_size)}: {_where(machine)}"
+        axis.plot(rows["batch_size"], rows["hours_of_run"], label=label, **look)
+        for row, offset, side in ((rows.iloc[0], -7, "right"), (rows.iloc[-1], 7, "left")):
+            axis.annotate(two_digits(row["hours_of_run"]), (row["batch_size"], row["hours_of_run"]), (offset, 0),
+                          textcoords="offset points", ha=side, va="center", fontsize=10)  # fmt: skip
+    axis.set_yscale("log")
+    axis.margins(x=0.09, y=0.08)
+    style.label_plainly(axis.yaxis)
+    style.label_batch_sizes(axis, table["batch_size"])
     epochs, images = table["epochs_of_a_run"].iloc[0], table["images_of_a_run"].iloc[0]
-    for axis in grid[:, 0]:
-        axis.set_ylabel(f"Hours of {epochs} epochs\nof {images:,} images")
-    for axis in grid[-1]:
-        axis.set_xlabel("Batch size")
+    axis.set(xlabel=style.BATCH_SIZE, ylabel=f"Hours of {epochs} epochs\nof {images:,} images")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=10)
     return figure
 
 
 def _hours_alt(table: pd.DataFrame) -> str:
     epochs, images = table["epochs_of_a_run"].iloc[0], table["images_of_a_run"].iloc[0]
     text = alt_text.lines(_named(table), "line", "batch_size", "hours_of_run", 2)
-    return f"Bar charts of the hours of {epochs} epochs of {images:,} images, by batch size. {text}."
+    return f"Line chart of the hours of {epochs} epochs of {images:,} images, by batch size. {text}."
 
 
 def price(evidence: Evidence) -> FigureData:
@@ -173,19 +171,26 @@ def error_against_time(table: pd.DataFrame) -> plt.Figure:
     `table` has `batch_size`, `minutes`, `test_error` and `outcome`. A small dot is a run, hollow where it diverged; a
     large one is the mean of a batch size (of minutes: geometric).
     """
-    figure, axis = plt.subplots(figsize=(6.6, 4.4))
     sizes = sorted(table["batch_size"].unique())
+    panels = style.with_close_up(table, "batch_size", "test_error", 3.9)
+    for axis, shown in panels:
+        _price_panel(axis, shown, sizes)
+    style.legend_below(panels[0][0], title="Batch size", ncols=len(sizes), columnspacing=1)
+    return axis.figure
+
+
+def _price_panel(axis: Axes, table: pd.DataFrame, sizes: list[int]) -> None:
+    """Draw the rows of a panel; `sizes` are all batch sizes of the figure, so that each keeps its look."""
     for size, colour, marker in style.shades(sizes):
         runs = table[table["batch_size"] == size]
+        if runs.empty:
+            continue
         style.dots(axis, runs["minutes"], runs["test_error"], runs["outcome"] == "diverged", colour, marker)
         mean = geometric_mean(runs["minutes"]), runs["test_error"].mean()
         look = {"color": colour, "marker": marker, "markersize": 11, "markeredgecolor": "0.1", "zorder": 4}
         axis.plot(*mean, linestyle="", label=f"{size}", **look)
     axis.set_xlim(0, 1.08 * table["minutes"].max())
-    axis.set(xlabel="Time of training (minutes)", ylabel="Test error, recalibrated (%)")
-    axis.legend(title="Batch size", ncols=len(sizes), loc="upper center", bbox_to_anchor=(0.5, -0.16), columnspacing=1)
-    figure.tight_layout()
-    return figure
+    axis.set(xlabel="Time of training (minutes)", ylabel="Test error (%)")
 
 
 def geometric_mean(values: pd.Series) -> float:
@@ -206,34 +211,49 @@ FIGURES = [
     FigureEntry(
         "time-by-batch-size",
         "Time of an epoch, and images per second, by batch size",
-        "Time of an epoch of training and images per second against batch size, a line per network and image size. "
-        "Filled markers are measured on the machine named below, each batch size in a process of its own; a small dot "
-        "is a round, lines join the medians. Hollow markers on dashed lines are an estimate "
-        "for a graphics card of the K80 class, from a count of the layers and assumed speeds: read them as the least "
-        "that small batches cost there.",
+        "Time of an epoch and images per second against batch size, a line per network and image size. "
+        "Filled: measured, dots are rounds, lines join medians; hollow and dashed: estimated for a card of "
+        "the K80 class.",
         _time,
         time_by_batch_size,
         _time_alt,
+        details=(
+            "Time of an epoch of training and images per second against batch size, a line per network and image "
+            "size. Filled markers are measured on the machine named below, each batch size in a process of its "
+            "own; a small dot is a round, lines join the medians. Hollow markers on dashed lines are an estimate "
+            "for a graphics card of the K80 class, from a count of the layers and assumed speeds: read them as "
+            "the least that small batches cost there."
+        ),
     ),
     FigureEntry(
         "hours-of-a-run",
         "Hours of a whole training run, by batch size",
-        "Hours of training for the run that the question describes, by batch size, a panel per network, image size and "
-        "machine; each panel has its own axis. Filled bars follow from steps that were timed on the machine named "
-        "below (median of the rounds), hatched bars are an estimate for a graphics card of the K80 class, from a count "
-        "of the layers and assumed speeds. Evaluations and start-up are not in it.",
+        "Hours of the question's training by batch size, a line per network, image size and machine; "
+        "logarithmic axis. Filled: from timed steps; hollow and dashed: estimated for a card of the K80 "
+        "class.",
         _hours,
         hours_by_batch_size,
         _hours_alt,
+        details=(
+            "Hours of training for the run that the question describes, by batch size, a line per network, image "
+            "size and machine, on a logarithmic axis. Filled markers follow from steps that were timed on the "
+            "machine named below (median of the rounds), hollow ones are an estimate for a graphics card of the "
+            "K80 class, from a count of the layers and assumed speeds. Evaluations and start-up are not in it."
+        ),
     ),
     FigureEntry(
         "error-against-time",
         "The price of a batch size: test error against time of training",
-        "Test error (recalibrated evaluation) against the wall time of training, at one learning rate and the same "
-        "number of epochs for all batch sizes. Small dots are runs (one per seed; hollow: it diverged), large ones the "
-        "means of a batch size. Times are those of the records, with whatever else the machine did meanwhile.",
+        "Test error (recalibrated statistics) against the wall time of training, by batch size, the same "
+        "number of epochs. Small markers are runs (one per seed; hollow: diverged), large ones their means.",
         price,
         error_against_time,
         _price_alt,
+        details=(
+            "Test error (recalibrated evaluation) against the wall time of training, at one learning rate and the "
+            "same number of epochs for all batch sizes. Small dots are runs (one per seed; hollow: it diverged), "
+            "large ones the means of a batch size. Times are those of the records, with whatever else the machine "
+            "did meanwhile."
+        ),
     ),
 ]

@@ -26,7 +26,7 @@ GRADIENTS = {
 # Exponents of the batch size that stable rates are compared with, in each convention.
 GUIDES = {-1: ("--", "1 / batch size"), 0: (":", "level"), 1: ("-.", "batch size")}
 GUIDES_OF = {"mean": (0, 1), "sum": (-1, 0)}
-BATCH_SIZE = "Batch size (examples)"
+BATCH_SIZE = "Batch size"
 
 
 def _points(evidence: Evidence) -> tuple[pd.DataFrame, str, pd.DataFrame]:
@@ -44,11 +44,11 @@ def _accuracy(evidence: Evidence) -> FigureData:
 def accuracy_and_epochs(table: pd.DataFrame) -> plt.Figure:
     """Return test accuracy (above) and epochs to the target (below) against batch size, for one convention.
 
-    A light dot is a repetition, a line goes through the means (of epochs: geometric) with their 95 % intervals.
+    A light dot is a repetition, a line goes through the means (of epochs: geometric) with their 95% intervals.
     Hollow dots did not reach the target; they stand at the number of epochs that was trained.
     """
     table = named(table)
-    figure, axes = _panels(table, rows=2, height=2.7)
+    figure, axes = _panels(table, rows=2, height=2.5)
     for (above, below), (_, part) in zip(axes.T, _by_dataset(table), strict=True):
         reached, missed = part[~part["censored"]], part[part["censored"]]
         _dots(above, part, "test_accuracy", style.TEST, "o")
@@ -82,7 +82,7 @@ def _rates(evidence: Evidence) -> FigureData:
 def stable_rates(table: pd.DataFrame) -> plt.Figure:
     """Return the largest stable learning rate against batch size, a colour per convention, with guides for slopes.
 
-    A light dot is a repetition, a line goes through the geometric means with their 95 % intervals. Hollow dots stand at
+    A light dot is a repetition, a line goes through the geometric means with their 95% intervals. Hollow dots stand at
     the highest rate tried; their limit lies higher. The guides start at the mean of batch size 1, where the conventions
     are the same: means at a rate proportional to the batch size are sums at a level rate, and means at a level rate are
     sums at a rate proportional to 1 / batch size.
@@ -103,7 +103,7 @@ def stable_rates(table: pd.DataFrame) -> plt.Figure:
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}")
         axis.set(xlabel=BATCH_SIZE)
     axes[0, 0].set_ylabel("Largest stable learning rate")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10)
     return figure
 
 
@@ -135,7 +135,7 @@ def learning_curves(table: pd.DataFrame) -> plt.Figure:
 
 def _panels(table: pd.DataFrame, rows: int, height: float) -> tuple[plt.Figure, np.ndarray]:
     n = table["dataset"].nunique()
-    width = 6.0 if n == 1 else 3.1 * n
+    width = style.width_of(range(n))
     figure, axes = plt.subplots(
         rows, n, figsize=(width, height * rows), sharey="row", sharex="col", squeeze=False, layout="constrained"
     )
@@ -196,23 +196,33 @@ FIGURES = [
     FigureEntry(
         "source-accuracy",
         "Accuracy and speed of on-line and batch training",
-        "Test accuracy (above) and epochs until the hold-out accuracy is within one point of the best (below) against "
-        "batch size, at each batch size's own best learning rate, for networks with one hidden layer. The rightmost "
-        "batch size is the whole training set. Light dots are repetitions (hollow: target not reached), lines go "
-        "through means (of epochs: geometric), bars are 95 % bootstrap intervals.",
+        "Test accuracy, and epochs until within one point of the best, against batch size at its own best "
+        "learning rate, networks with one hidden layer. Light dots are repetitions (hollow: not reached), "
+        "lines join means with 95% intervals.",
         _accuracy,
         accuracy_and_epochs,
         _accuracy_alt,
+        details=(
+            "Test accuracy (above) and epochs until the hold-out accuracy is within one point of the best (below) "
+            "against batch size, at each batch size's own best learning rate, for networks with one hidden layer. "
+            "The rightmost batch size is the whole training set. Light dots are repetitions (hollow: target not "
+            "reached), lines go through means (of epochs: geometric), bars are 95% bootstrap intervals."
+        ),
     ),
     FigureEntry(
         "source-rates",
         "The largest stable learning rate, for means and for sums of gradients",
-        "The largest learning rate up to which training ends with a lower loss than it began with, against batch size, "
-        "where a step follows the mean of its examples' gradients (as today) or their sum (as in 2003). Light dots are "
-        "repetitions (hollow: the highest rate tried was stable), lines geometric means with 95 % bootstrap intervals. "
-        "Grey lines are slopes to compare with.",
+        "Largest stable learning rate against batch size, where a step follows the mean of the gradients (as "
+        "today) or their sum (as in 2003). Light dots are repetitions, lines geometric means with 95% "
+        "intervals; grey: slopes.",
         _rates,
         stable_rates,
         _rates_alt,
+        details=(
+            "The largest learning rate up to which training ends with a lower loss than it began with, against "
+            "batch size, where a step follows the mean of its examples' gradients (as today) or their sum (as in "
+            "2003). Light dots are repetitions (hollow: the highest rate tried was stable), lines geometric means "
+            "with 95% bootstrap intervals. Grey lines are slopes to compare with."
+        ),
     ),
 ]
