@@ -107,7 +107,8 @@ class Slides(SphinxDirective):
 def in_order_of_pages(source: Path) -> list[str]:
     """Return the slugs that the pages of the table of contents show."""
     contents = yaml.safe_load((source / "_toc.yml").read_text())
-    pages = [contents["root"], *(chapter["file"] for chapter in contents["chapters"])]
+    groups = [contents, *contents.get("parts", [])]
+    pages = [contents["root"], *(page["file"] for group in groups for page in group.get("chapters", []))]
     texts = [path.read_text() for page in pages if (path := source / f"{page}.md").is_file()]
     return [slug for text in texts for slug in SHOWN.findall(text)]
 

@@ -9,7 +9,8 @@ from tests.conftest import ROOT
 
 _TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 # Names of all pages in the order of the book.
-PAGES = tuple(Path(entry).name for entry in (_TOC["root"], *(chapter["file"] for chapter in _TOC["chapters"])))
+_CHAPTERS = [chapter["file"] for part in _TOC["parts"] for chapter in part["chapters"]]
+PAGES = tuple(Path(entry).name for entry in (_TOC["root"], *_CHAPTERS))
 
 # Pictures far down would be fetched only when somebody scrolls there.
 UNFOLD = """() => {
