@@ -8,6 +8,7 @@ import numpy as np
 
 from smallbatch.claims import AMENDED_CLAIMS, CLAIMS, NotMeasured, Tables, Verdict, chosen_learning_rates, judge, read
 from smallbatch.claims.remedies import best_together
+from smallbatch.claims.tables import require_study_name
 from smallbatch.errors import UserError
 
 WIDTH = 110
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     try:
+        require_study_name(given.study)
         tables = read(f"results/{given.study}", given.classes)
         if given.tuned:
             print(tuned_experiment(tables), end="")
