@@ -22,6 +22,7 @@ def compiled(*stack, rate=0.02):
 
 
 def plain(momentum=0.9):
+    keras.utils.set_random_seed(0)  # the layers draw the seeds of their weights when they are made
     norm = layers.BatchNormalization(momentum=momentum)
     return compiled(layers.Conv2D(8, 3), norm, layers.ReLU())
 
@@ -75,6 +76,7 @@ def far_from_zero(*before, momentum):
 
     Only the averages of its batch norm move in training; `before` stands in front of it.
     """
+    keras.utils.set_random_seed(0)
     norm = layers.BatchNormalization(momentum=momentum, center=False, scale=False)
     model = keras.Sequential([keras.Input((1,)), *before, norm, layers.Dense(2, activation="relu"), layers.Dense(2)])
     model.layers[-2].set_weights([np.array([[1.0, -1.0]]), np.array([-0.7, -0.7])])
