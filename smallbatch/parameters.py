@@ -5,6 +5,7 @@ is reported at once, before a framework is loaded.
 """
 
 import difflib
+import functools
 import hashlib
 import json
 import os
@@ -52,6 +53,12 @@ def _check_record_folder(folder: str) -> str:
     if not folder.strip() or leads_out:
         raise ValueError("allowed: a folder inside the project, or an absolute path")
     return folder
+
+
+@functools.cache
+def _defaults(kind: type["Parameters"]) -> dict[str, Any]:
+    """Return the default of each parameter; pydantic's own way there is too long for every one of 10,000 runs."""
+    return {name: field.default for name, field in kind.model_fields.items()}
 
 
 class Parameters(BaseModel):
@@ -128,7 +135,8 @@ class Parameters(BaseModel):
     @classmethod
     def hash_of(cls, identity: dict[str, Any]) -> str:
         """Return the end of the name of the run with these parameters, as `identity` returns them."""
-        changed = {k: v for k, v in identity.items() if v != cls.model_fields[k].default}
+        defaults = _defaults(cls)
+        changed = {k: v for k, v in identity.items() if v != defaults[k]}
         return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
 
     @classmethod

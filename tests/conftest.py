@@ -15,10 +15,21 @@ from smallbatch.study.files import only_one
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items):
+    """Start with what needs the book: one process builds it while the other does what needs none and does not wait."""
+    items.sort(key=lambda item: "built" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch, tmp_path):
     monkeypatch.delenv("SMALLBATCH_DATA_FOLDER", raising=False)
     monkeypatch.setenv("SMALLBATCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    # No test takes the power away; thousands of small files would each wait for the disk.
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

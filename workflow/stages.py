@@ -70,7 +70,8 @@ def train(study: Study, again: bool) -> Progress:
               flush=True)  # fmt: skip
         if now.missing:
             _snakemake(study, lock)
-    return progress(study)
+            now = progress(study)
+    return now
 
 
 def _published(study: Study) -> Progress | None:

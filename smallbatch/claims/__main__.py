@@ -24,6 +24,7 @@ from smallbatch.claims import (
 from smallbatch.claims.answer import answer, gathered, second_round, tables_or_none
 from smallbatch.claims.catalogue import claims_of, find_claim
 from smallbatch.claims.remedies import best_together
+from smallbatch.claims.tables import require_study_name
 from smallbatch.errors import UserError
 
 WIDTH = 110
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     instead.add_argument("--answer", action="store_true", help="print the answer to the question in eight sentences")
     given = parser.parse_args(arguments)
     try:
+        require_study_name(given.study)
         tables = read(f"results/{given.study}", given.classes)
         if given.tuned:
             print(tuned_experiment(tables), end="")

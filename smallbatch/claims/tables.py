@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError
 
-from smallbatch.errors import UserError
+from smallbatch.errors import UserError, require_word
 from smallbatch.paths import in_project
 from smallbatch.statistics import error_points
 from smallbatch.study.file import read_families
@@ -81,10 +81,21 @@ def read(folder: str | Path, n_classes: int = 10) -> Tables:
     """
     folder = in_project(folder)
     if not folder.is_dir():
-        there = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/runs.csv")))
-        raise UserError(f"{folder.name!r}: no results of such a study. Allowed: {there or 'none is there yet'}")
+        raise UserError(f"{folder.name!r}: no results of such a study. Allowed: {_studies_in(folder.parent)}")
     found = {name: _read_table(folder / file, name == "test_correct") for name, file in FILES.items()}
     return Tables(**found, n_classes=n_classes, families=read_families(folder.name))
+
+
+def require_study_name(name: str) -> None:
+    """Raise `UserError` unless a study's name is one plain word, with those there are; call it before any path is made.
+
+    A name such as `../elsewhere` would be read, and written beside, outside `results/`.
+    """
+    require_word("study", name, f". There are: {_studies_in(in_project('results'))}")
+
+
+def _studies_in(results: Path) -> str:
+    return ", ".join(sorted(path.parent.name for path in results.glob("*/runs.csv"))) or "none is there yet"
 
 
 def _read_table(path: Path, as_text: bool) -> pd.DataFrame:

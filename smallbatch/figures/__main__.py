@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from smallbatch.claims.tables import require_study_name
 from smallbatch.errors import UserError
 from smallbatch.figures.catalogue import FIGURES
 from smallbatch.figures.deck import write_deck
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def draw_all(study: str, folder: Path) -> dict[str, str]:
     """Write the packets of all figures; return, by slug, why one could not be drawn, or an empty text."""
+    require_study_name(study)
     Evidence(study).tables  # noqa: B018  (says at once if there is no such study)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         reasons = dict(zip(FIGURES, pool.map(partial(_draw, study, folder), FIGURES), strict=True))

@@ -1,6 +1,7 @@
 """Where a run was computed: versions, hardware, code and memory, as its record states them."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import platform
@@ -43,8 +44,12 @@ def processor_name(environment: dict) -> str:
     return environment["processor"] + (f" ({instructions})" if instructions else "")
 
 
+@functools.cache
 def code_version() -> dict:
-    """Return the version, the commit where git knows it, and a hash of this package's source files."""
+    """Return the version, the commit where git knows it, and a hash of this package's source files.
+
+    A process computes with the code that it has loaded, so it is found out once.
+    """
     package = Path(smallbatch.__file__).parent
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):

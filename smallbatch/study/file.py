@@ -161,12 +161,13 @@ def _with_weights(
 ) -> dict[str, Parameters]:
     """Return the runs with `weights: run:<experiment>` replaced by that experiment's run of the same seed."""
     found = {}
-    for config in members.values():
+    for run, config in members.items():
         if isinstance(config, RunConfig) and config.weights.startswith(FROM_RUN):
             config = config.model_copy(
                 update={"weights": FROM_RUN + _first_run(study, title, config, earlier).run_id()}
             )
-        found[config.run_id()] = config
+            run = config.run_id()
+        found[run] = config
     return found
 
 

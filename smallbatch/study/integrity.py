@@ -68,8 +68,9 @@ def _checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     try:
         if (content := _content(folder / file)) is None:
             return None
-        record = _parsed(content)
-        is_old = _is_old(record, content)
+        seal_fits = _seal_fits(content)
+        record = _parsed(content, seal_fits)
+        is_old = _is_old(record, seal_fits)
         if is_old:
             _is_listed(folder, file, content)
         _check_shape(record)
@@ -109,11 +110,19 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
+def _seal_fits(content: bytes) -> bool:
+    """Return whether a record ends in a checksum, and in that of what stands before it."""
+    body, _, end = content.rpartition(SEAL.encode())
+    return end == f'{_digest(body)}"\n}}\n'.encode()
+
+
+def _parsed(content: bytes, seal_fits: bool) -> dict[str, Any]:
     if not content.strip():
         raise _Damage("it is empty")
     try:
-        record = json.loads(content.decode(), parse_constant=_refuse, object_pairs_hook=_once, parse_float=_finite)
+        # What this program sealed holds no name twice and no infinite number. To look for them takes half of the time.
+        closer = {} if seal_fits else {"object_pairs_hook": _once, "parse_float": _finite}
+        record = json.loads(content.decode(), parse_constant=_refuse, **closer)
     except (ValueError, RecursionError) as error:
         raise _Damage(f"it is not JSON ({str(error).splitlines()[0][:100]})") from None
     if not isinstance(record, dict):
@@ -137,7 +146,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _is_old(record: dict[str, Any], content: bytes) -> bool:
+def _is_old(record: dict[str, Any], seal_fits: bool) -> bool:
     """Return whether a record is from before versions; raise `_Damage` where its checksum does not fit."""
     marks = MARKS & record.keys()
     if not marks:
@@ -145,8 +154,7 @@ def _is_old(record: dict[str, Any], content: bytes) -> bool:
     _need(record, {"version": int, "tables": dict, "sha256": str})
     if record["version"] > VERSION:
         raise _Damage(f"it has version {record['version']}, and this program reads up to {VERSION}; use a newer one")
-    body, _, end = content.rpartition(SEAL.encode())
-    if end != f'{_digest(body)}"\n}}\n'.encode():
+    if not seal_fits:
         raise _Damage("it was changed after it was written: its checksum does not fit")
     return False
 

@@ -64,12 +64,19 @@ def check_schedule(config) -> None:
     if config.steps is not None:
         # How many epochs they are shows only where the number of images does.
         epochs = math.ceil(config.steps / max(1, config.steps_per_epoch(config.n_train))) if config.n_train else None
-    for name in ("warmup_epochs", "early_stopping_patience"):
+    for name in ("warmup_epochs", "early_stopping_patience", "snapshot_epochs"):
         value = getattr(config, name)
         if value is not None and epochs is not None and value > epochs:
             raise ValueError(
                 f"{name} = {value} is longer than the training, which has {epochs} epochs. Allowed: at most {epochs}"
             )
+    n_steps = config.steps or (config.n_steps(config.n_train) if config.n_train else None)
+    latest = max(config.snapshot_steps, default=0)
+    if n_steps is not None and latest > n_steps:
+        raise ValueError(
+            f"snapshot_steps = {config.snapshot_steps!r} goes beyond the training, which has {n_steps} steps. Allowed: "
+            f"1 to {n_steps}"
+        )
 
 
 def check_lists(config) -> None:

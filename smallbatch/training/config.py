@@ -22,7 +22,7 @@ DEPTHS = tuple(k / 10 for k in range(1, 11))
 # What `batch_norm_momentum = "scaled"` keeps per step at 32 images: Keras's default.
 SCALED_MOMENTUM_AT_32 = 0.99
 # Beyond these a value is a slip of the keyboard.
-LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS = 65_536, 10**9, 100_000
+LARGEST_BATCH, MOST_IMAGES, MOST_EPOCHS, MOST_STEPS = 65_536, 10**9, 100_000, 10**9
 # The rule of SimCLR's small data sets (Chen et al. 2020, appendix B.8): max(1 - 10 / steps per epoch, 0.9).
 STEPS_PER_EPOCH = "steps_per_epoch"
 Momentum = Annotated[float, Field(ge=0, le=0.99999)]
@@ -132,7 +132,7 @@ class RunConfig(Parameters):
     )
     epochs: int = parameter(8, "Passes over the training images.", "epochs", ge=1, le=MOST_EPOCHS)
     steps: int | None = parameter(
-        None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1, le=10**9
+        None, "Train for so many steps instead of `epochs` passes; none: use `epochs`.", "steps", ge=1, le=MOST_STEPS
     )
     learning_rate: float = parameter(
         0.01, "Learning rate of SGD, at the reference batch size where it is scaled.", ge=LOWEST_RATE, le=HIGHEST_RATE
@@ -197,9 +197,13 @@ class RunConfig(Parameters):
         "Evaluate validation and test images in all ways every so many epochs; none: only at the end.",
         "epochs",
         ge=1,
+        le=MOST_EPOCHS,
     )
-    snapshot_steps: list[Annotated[int, Field(ge=1)]] = parameter(
-        [], "Evaluate them after these steps, too.", "steps", allowed="list of whole numbers, ≥ 1"
+    snapshot_steps: Annotated[list[Annotated[int, Field(ge=1, le=MOST_STEPS)]], Field(max_length=1000)] = parameter(
+        [],
+        "Evaluate them after these steps, too.",
+        "steps",
+        allowed="list of at most 1000 whole numbers, ≥ 1, ≤ 1000000000",
     )
     seed: int = parameter(0, "Decides initialization, order of images, subset, split and label noise.", ge=0, lt=2**31)
     threads: int = parameter(

@@ -8,6 +8,7 @@ import yaml
 
 from smallbatch import claims
 from smallbatch.claims.__main__ import main as command
+from smallbatch.figures.__main__ import main as draw
 from smallbatch.study.file import parse_study
 from tests.simulated import SIZES, study, write_tables
 
@@ -37,6 +38,17 @@ def test_it_prints_every_claim_and_writes_the_table(usual, project, capsys):
 def test_a_study_that_is_not_there_ends_it_with_a_sentence(project, capsys):
     assert command(["no-such-study"]) == 2
     assert "no-such-study" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc", "a b", "", "made-up/../made-up", "x" * 101])
+def test_a_name_that_is_not_one_word_is_refused_with_those_there_are(project, capsys, name):
+    write_tables(project / "results/made-up", study())
+    write_tables(project / "outside", study())
+    for refuse in (command, draw):
+        assert refuse([name]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"study = {name!r} is not allowed" in line and line.endswith("There are: made-up")
+    assert sorted(path.name for path in project.iterdir()) == ["notebooks", "outside", "results", "studies"]
 
 
 def test_the_chosen_rates_are_printed_as_an_experiment_of_a_study_file(project, capsys):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import smallbatch
+from smallbatch.diagnosis import TINY
 from smallbatch.errors import UserError
 from tests.diagnosis.zoo import CLASSES, images
 
@@ -21,6 +22,7 @@ def compiled(*stack, rate=0.02):
 
 
 def plain(momentum=0.9):
+    keras.utils.set_random_seed(0)  # the layers draw the seeds of their weights when they are made
     norm = layers.BatchNormalization(momentum=momentum)
     return compiled(layers.Conv2D(8, 3), norm, layers.ReLU())
 
@@ -69,51 +71,66 @@ def test_averages_at_zero_and_one_were_never_updated():
     assert found.layers["never_updated"].tolist() == [True]
 
 
-def test_averages_collected_with_dropout_on_do_not_lag():
+def far_from_zero(*before, momentum):
+    """A network that finds numbers further than 0.7 standard deviations from zero, by the statistics of its images.
+
+    Only the averages of its batch norm move in training; `before` stands in front of it.
+    """
     keras.utils.set_random_seed(0)
-    norm = layers.BatchNormalization(momentum=0.9)
-    drop = layers.Dropout(0.8)
-    model = compiled(layers.Flatten(), layers.Dense(64, activation="relu"), drop, norm, layers.ReLU())
-    (x, y), (v, w) = images(seed=0), images(seed=1)
-    model.fit(x, y, epochs=20, verbose=0)
-    # What a network makes of it that leans on the spread of its channels.
-    model.layers[-1].bias.assign(model.layers[-1].bias + np.array([0, 0, 0, 0.0]))
-    from smallbatch.diagnosis import causes
-    from smallbatch.diagnosis.data import Source
-    from smallbatch.diagnosis.diagnosing import _scoring
-    from smallbatch.diagnosis.preparing import prepare
-    from smallbatch.diagnosis.sweeping import Sweep
-
-    sources = Source((x, y), "train"), Source((v, w), "validation")
-    prepared = prepare(model, sources[0])
-    sweep = Sweep(prepared.evaluator, _scoring(prepared, sources), sources[0], 32)
-    sweep.moving_and_batch()
-    assert (
-        causes.cause_of_averages(prepared.evaluator, sources[0], sweep, 32, 640) == "averages collected with noise on"
-    )
+    norm = layers.BatchNormalization(momentum=momentum, center=False, scale=False)
+    model = keras.Sequential([keras.Input((1,)), *before, norm, layers.Dense(2, activation="relu"), layers.Dense(2)])
+    model.layers[-2].set_weights([np.array([[1.0, -1.0]]), np.array([-0.7, -0.7])])
+    model.layers[-1].set_weights([np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([1e-4, 0.0])])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
+    return model, norm
 
 
-def test_averages_over_tiny_batches_are_not_called_lag():
-    generator = np.random.default_rng(0)
+def numbers(seed):
+    x = np.random.default_rng(seed).normal(size=(512, 1)).astype("float32")
+    return x, (np.abs(x[:, 0]) > 0.7).astype(int)
+
+
+def assert_repaired(model, train, validation, points):
+    """Recalibrating mends so many points, and then nothing is left to name."""
+    before = model.evaluate(*validation, verbose=0)[1]
+    smallbatch.recalibrate(model, train)
+    assert model.evaluate(*validation, verbose=0)[1] > before + points / 100
+    assert smallbatch.diagnose(model, train, validation).causes == ()
+
+
+def test_averages_collected_with_dropout_on_are_called_so_and_do_not_lag():
+    train, validation = numbers(0), numbers(1)
+    model, norm = far_from_zero(layers.Dropout(0.8), momentum=0.95)
+    model.fit(*train, epochs=8, verbose=0)
+    # What is left of the numbers is five times as large, so their variance is, too: they are at rest there.
+    assert norm.moving_variance.numpy() == pytest.approx(5, rel=0.35)
+    found = smallbatch.diagnose(model, train, validation)
+    assert found.causes[0] == "averages collected with noise on" and found.recalibrate
+    assert "moving averages lag" not in str(found)
+    assert found.parts.loc["moving averages", "low"] > 20
+    # The same averages without anything that makes noise are of other images.
+    quiet, other = far_from_zero(momentum=0.95)
+    other.moving_variance.assign(norm.moving_variance)
+    assert "averages collected with noise on" not in smallbatch.diagnose(quiet, train, validation).causes
+    assert_repaired(model, train, validation, 20)
+
+
+def test_averages_over_tiny_batches_are_called_so_and_do_not_lag():
+    train, validation = numbers(0), numbers(1)
+    model, norm = far_from_zero(momentum=0.98)
+    model.fit(*train, batch_size=2, epochs=2, verbose=0)
     # Two numbers at rest: a batch of two shows half of a channel's variance.
-    x = generator.normal(size=(512, 6)).astype("float32")
-    y = (np.abs(x[:, 0]) > 0.7).astype(int)
-    model = keras.Sequential([keras.Input((6,)), layers.BatchNormalization(momentum=0.999), layers.Dense(2)])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    model.optimizer.learning_rate = 0.0
-    model.fit(x, y, batch_size=2, epochs=30, verbose=0)
-    from smallbatch.diagnosis import causes
-    from smallbatch.diagnosis.data import Source
-    from smallbatch.diagnosis.diagnosing import _scoring
-    from smallbatch.diagnosis.preparing import prepare
-    from smallbatch.diagnosis.sweeping import Sweep
-
-    sources = (Source((x, y), "train"),) * 2
-    prepared = prepare(model, sources[0])
-    sweep = Sweep(prepared.evaluator, _scoring(prepared, sources), sources[0], 2)
-    sweep.moving_and_batch()
-    found = causes.cause_of_averages(prepared.evaluator, sources[0], sweep, 2, 4000)
-    assert found == "averages collected over tiny batches"
+    assert norm.moving_variance.numpy() == pytest.approx(0.5, rel=0.3)
+    found = smallbatch.diagnose(model, train, validation, batch_size=2)
+    assert found.causes[0] == "averages collected over tiny batches" and found.recalibrate
+    assert "moving averages lag" not in str(found)
+    assert found.parts.loc["moving averages", "low"] > 5
+    # Batches of 32 do not come to such averages, nor batches of two to any that are further off.
+    assert TINY not in smallbatch.diagnose(model, train, validation, batch_size=32).causes
+    norm.moving_variance.assign([0.1])
+    assert TINY not in smallbatch.diagnose(model, train, validation, batch_size=2).causes
+    assert_repaired(model, train, validation, 30)
 
 
 @pytest.mark.parametrize("what", ["one class", "two classes"])

@@ -8,6 +8,8 @@ import sys
 import nbformat
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from smallbatch.study import records
 from smallbatch.training.config import RunConfig
@@ -75,15 +77,41 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("parameters", "message"), MISTAKES, ids=[str(m[0]) for m in MISTAKES])
-def test_a_mistake_ends_the_notebook_with_one_clear_message_before_training(tmp_path, image_tree, parameters, message):
+def with_images(parameters, image_tree):
+    """Return the parameters with a folder of images that is damaged as their `data_folder` says, if they name such."""
     from tests.training.data.test_data import damage
 
-    if parameters.get("data_folder") in ("empty class", "corrupt"):
-        damage(image_tree, parameters["data_folder"])
-        parameters = parameters | {"data_folder": image_tree, "batch_size": 2}
-    done = papermill(tmp_path, *parameters.items())
+    if parameters.get("data_folder") not in ("empty class", "corrupt"):
+        return parameters
+    damage(image_tree, parameters["data_folder"])
+    return parameters | {"data_folder": str(image_tree), "batch_size": 2}
+
+
+@pytest.mark.parametrize(("parameters", "message"), MISTAKES, ids=[str(m[0]) for m in MISTAKES])
+def test_a_mistake_ends_the_cells_before_training_with_one_clear_message(
+    tmp_path, image_tree, capsys, parameters, message
+):
+    # The notebook's first cells, by what runs the cells of a kernel too, without starting one for each mistake.
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    shell = InteractiveShell(config=settings)
+    given = {"record_folder": str(tmp_path / "results")} | with_images(parameters, image_tree)
+    first, *others = [c.source for c in nbformat.read(NOTEBOOK, as_version=4).cells if c.cell_type == "code"]
+    until_training = others[: 1 + next(k for k, source in enumerate(others) if "data.load(config)" in source)]
+    assert "loop.fit" not in "".join(until_training)
+    for source in (first, "\n".join(f"{name} = {value!r}" for name, value in given.items())):
+        assert shell.run_cell(source).success
+    assert not all(shell.run_cell(source).success for source in until_training)
+    said = capsys.readouterr().out
+    assert re.search(message, said)
+    assert "smallbatch/" not in said.replace(str(image_tree), "") and "Traceback" not in said
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parameters", "message"), [MISTAKES[0], MISTAKES[7]], ids=["parameter", "image"])
+def test_a_mistake_ends_the_notebook_with_one_clear_message_before_training(tmp_path, image_tree, parameters, message):
+    done = papermill(tmp_path, *with_images(parameters, image_tree).items())
     assert done.returncode != 0
     assert re.search(message, done.stderr)
     # The message stands alone after papermill's own header: no stack of this package or of the frameworks.

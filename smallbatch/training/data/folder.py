@@ -2,13 +2,14 @@
 
 import contextlib
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from smallbatch.errors import DataError
 from smallbatch.paths import cache_folder, in_project, published
@@ -226,8 +227,13 @@ def _decode(file: Path, side: int) -> np.ndarray:
 def _in_colour(image: Image.Image) -> Image.Image:
     """Return an image as red, green and blue of a byte each; what is transparent becomes white, like paper.
 
-    Of an animation that is the first picture. CMYK is turned by Pillow, which knows that JPEGs hold it inverted.
+    Of an animation that is the first picture. Inks are turned by the profile that the image brings, which says what
+    they look like on its paper; without a usable one by Pillow, which knows that JPEGs hold them inverted.
     """
+    if image.mode == "CMYK" and image.info.get("icc_profile"):
+        with contextlib.suppress(OSError, ImageCms.PyCMSError):  # damaged, or of other colours than these
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+            return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     if image.mode.startswith("I"):  # grey values of 16 bits, which Pillow would cut off at 255
         values = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(np.clip((values + 128) // 257, 0, 255).astype(np.uint8))

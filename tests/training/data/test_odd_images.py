@@ -70,6 +70,43 @@ def test_cmyk_as_image_programs_write_it_is_not_inverted(image_tree):
     assert_halves(first(image_tree), RED, BLUE)
 
 
+def printed(*inks_to_lab):
+    """Return a colour profile of a press, by the eight-bit CIELAB of each of the 16 combinations of full inks.
+
+    The least that the format (ICC.1:2001, section 6.5.7) asks for: no curves, two grid points per ink.
+    """
+    straight = bytes(range(256))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", *(65536 * (k % 4 == 0) for k in range(9)))
+    table += 4 * straight + b"".join(bytes(lab) for lab in inks_to_lab) + 3 * straight
+    table += bytes(-len(table) % 4)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    body, places = b"", b""
+    for name, tag in ((b"A2B0", table), (b"wtpt", white)):
+        places += struct.pack(">4s2I", name, 128 + 4 + 2 * 12 + len(body), len(tag))
+        body += tag
+    head = struct.pack(">I4sI4s4s4s12s4s", 156 + len(body), b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab ",
+                       struct.pack(">6H", 2026, 1, 1, 0, 0, 0), b"acsp")  # fmt: skip
+    head += bytes(128 - len(head) - 60) + struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
+    return head + struct.pack(">I", 2) + places + body
+
+
+# A press whose cyan comes out as a green: L* = 54.9, a* = -38, b* = 32, which is (67, 148, 72) in sRGB.
+PAPER, GREEN, BLACK = (255, 128, 128), (140, 90, 160), (0, 128, 128)
+PRESS = printed(*(BLACK if inks & 1 else GREEN if inks & 8 else PAPER for inks in range(16)))
+
+
+@pytest.mark.parametrize(
+    ("profile", "cyan"),
+    [(PRESS, (67, 148, 72)), (b"no profile", (0, 255, 255))],
+    ids=["whole", "damaged"],
+)
+def test_inks_look_as_the_profile_of_the_image_says(image_tree, profile, cyan):
+    inks = Image.new("CMYK", (60, 60), (255, 0, 0, 0))
+    inks.paste((0, 0, 0, 0), (30, 0, 60, 60))
+    put(image_tree, ".jpg", lambda path: inks.save(path, quality=95, icc_profile=profile))
+    assert_halves(first(image_tree), cyan, (255, 255, 255))
+
+
 def test_grey_of_sixteen_bits_is_scaled_and_not_cut_off(image_tree):
     values = np.full((60, 60), 20_000, np.uint16)
     values[:, 30:] = 60_000

@@ -1,0 +1,74 @@
+"""A study of many runs: what it costs is counted in files that are read and runs that are unfolded, not in seconds."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from smallbatch.study import tables
+from smallbatch.study.file import load_study
+from smallbatch.study.progress import count_done, progress
+from smallbatch.training.config import RunConfig
+from tests.study.test_records import write
+from workflow import stages
+
+N = 30
+STUDY = f"""
+title: Many runs
+defaults: {{n_train: 64, image_size: 107}}
+experiments:
+  seeds: {{grid: {{seed: {list(range(N))}}}}}
+  some: {{grid: {{seed: [0, 1]}}}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    for name in ("studies", "notebooks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "studies" / "many.yaml").write_text(STUDY)
+    monkeypatch.chdir(tmp_path)
+    found = load_study("many")
+    for config in found.runs.values():
+        write(found.folder, **config.model_dump(exclude={"record_folder"}))
+    return found
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """How often files of each name below `runs/` are read from here on."""
+    counted, reading = Counter(), Path.read_bytes
+
+    def read_bytes(path):
+        counted[path.name] += "runs" in path.parts
+        return reading(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    return counted
+
+
+def test_gathering_reads_every_file_of_a_run_once(study, read):
+    gathered = tables.gather(study.folder, list(study.runs), study.experiments)
+    assert len(gathered.runs) == N and not gathered.damaged
+    assert +read == {"record.json": N, "history.csv": N}
+
+
+def test_a_study_in_which_nothing_is_missing_is_looked_through_once(study, read, monkeypatch):
+    monkeypatch.setattr(stages, "ROOT", study.folder.parent.parent)
+    monkeypatch.setattr(stages.data, "check", lambda config: None)
+    assert len(stages.train(study, again=False).done) == N
+    assert +read == {"record.json": N, "history.csv": N}
+
+
+def test_a_finished_run_costs_the_study_no_reading_of_others(study, read):
+    assert count_done(study) == N
+    assert not +read
+    # Which runs are done is told by their folders; whether they are whole, where they are used.
+    assert len(progress(study).done) == N
+
+
+def test_the_name_of_a_run_is_worked_out_once_for_each_time_that_it_stands_in_the_file(study, monkeypatch):
+    named, name = [], RunConfig.run_id
+    monkeypatch.setattr(RunConfig, "run_id", lambda config: named.append(config) or name(config))
+    assert list(load_study("many").runs) == list(study.runs)
+    assert len(named) == N + 2
