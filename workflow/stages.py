@@ -248,7 +248,7 @@ def _run_stages(command: str, study: Study, again: bool) -> int:
         with stage("building"):
             if not build(study):
                 return 1
-    installed = ROOT / ".venv" / "installed"  # written by make
+    installed = Path(sys.prefix) / "installed"  # written by make
     spent = [installed.read_text().strip()] if installed.is_file() else []
     print(", ".join([*spent, *(f"{name} {seconds:.0f} s" for name, seconds in times.items())]))
     if command == "book":
