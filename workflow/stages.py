@@ -68,9 +68,20 @@ def train(study: Study, again: bool) -> Progress:
         aside = f", {len(now.set_aside)} set aside" if now.set_aside else ""
         print(f"Study {study.name}: {len(study.runs)} runs, {len(now.done)} done, {len(now.missing)} to do{aside}",
               flush=True)  # fmt: skip
-        if now.missing:
+        if now.missing and _say_device():
             _snakemake(study, lock)
     return progress(study)
+
+
+def _say_device() -> bool:
+    """Say what the runs are trained on, as their framework sees it; return whether that will do (`REQUIRE_GPU`)."""
+    command = [sys.executable, "-m", "smallbatch.study.accelerators"]
+    # The framework's own start-up messages would hide the line.
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
+        print(*done.stderr.splitlines()[-1:], file=sys.stderr)
+    return not done.returncode
 
 
 def _published(study: Study) -> Progress | None:
