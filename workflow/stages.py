@@ -23,7 +23,7 @@ from smallbatch.claims.tables import FILES
 from smallbatch.errors import StudyError, UserError
 from smallbatch.figures.__main__ import draw_all
 from smallbatch.figures.evidence import GPU, PUBLISHED
-from smallbatch.study import tables
+from smallbatch.study import cards, tables
 from smallbatch.study.execute import execute, log_path
 from smallbatch.study.file import Study, load_study
 from smallbatch.study.files import disk_errors, only_one, write_if_changed
@@ -116,9 +116,23 @@ def _snakemake(study: Study, lock: int) -> None:
         # Takes the waiting run of highest priority first; the default scheduler weighs it against other aims.
         "--scheduler", "greedy",
         "--quiet", "all",  # each run says itself how it goes
+        *_gpu_limit(study),
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=[lock], check=False)
+
+
+def _gpu_limit(study: Study) -> list[str]:
+    """Return Snakemake's limit of GPU memory, after counting what each run needs; nothing where there is no GPU.
+
+    A run that needs more than all GPUs together must not stop the others: it is started alone.
+    """
+    total = sum(cards.cards().values())
+    if not total:
+        return []
+    subprocess.run([sys.executable, "-m", "smallbatch.study.gpu_memory", study.name], cwd=ROOT, check=False)
+    most = max(cards.counted_mib(study.name, run) for run in study.runs)
+    return ["--resources", f"gpu_mb={max(total, most)}"]
 
 
 def gather(study: Study) -> None:
