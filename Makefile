@@ -41,6 +41,7 @@ bench: $(VENV)/installed
 	@$(VENV)/bin/python -m bench $(NETWORK)
 	@$(VENV)/bin/python -m bench.growth
 	@$(VENV)/bin/python -m bench.profile
+	@$(VENV)/bin/python -m bench.gpu_hours
 
 verify: STUDY ?= laptop
 verify: $(VENV)/installed
