@@ -131,7 +131,7 @@ def _gpu_limit(study: Study) -> list[str]:
     if not total:
         return []
     subprocess.run([sys.executable, "-m", "smallbatch.study.gpu_memory", study.name], cwd=ROOT, check=False)
-    most = max(cards.counted_mib(study.name, run) for run in study.runs)
+    most = max(cards.counted_mib(study.name).values(), default=0)
     return ["--resources", f"gpu_mb={max(total, most)}"]
 
 

@@ -26,12 +26,12 @@ def cards() -> dict[str, int]:
     return dict(zip(names or map(str, range(len(found))), found, strict=False))
 
 
-def counted_mib(study: str, run: str) -> int:
-    """Return the memory that was counted for a run before its study began; 0 where nothing was counted."""
+def counted_mib(study: str) -> dict[str, int]:
+    """Return the memory that was counted for each run before its study began; empty where nothing was counted."""
     try:
-        return json.loads(counted_file(study).read_text()).get(run, 0)
+        return json.loads(counted_file(study).read_text())
     except (OSError, ValueError):
-        return 0
+        return {}
 
 
 def counted_file(study: str) -> Path:

@@ -153,7 +153,7 @@ def main(arguments: list[str]) -> int:
             raise StudyError(
                 f"run = {run!r} is not allowed. Allowed: one of the {len(study.runs)} runs of study {name}"
             )
-        with disk_errors(), cards.one_card(cards.counted_mib(name, run), cards.cards()) as card:
+        with disk_errors(), cards.one_card(cards.counted_mib(name).get(run, 0), cards.cards()) as card:
             if card is not None:
                 # In the driver's order, as `cards` has them; CUDA's own puts the fastest first.
                 os.environ |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": card}
