@@ -71,7 +71,7 @@ def bundle(study: Study, backend: str, gpu: bool, wheels: bool, target: Path) ->
         _copy_photographs(folder / "photographs", study)
         (folder / "packages.txt").write_text("\n".join(packages) + "\n")
         if wheels:
-            _download(folder)
+            _download(folder, "requirements-gpu.txt" if gpu else "requirements.txt")
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         (folder / "run.sh").write_text(RUN.format(study=study.name, backend=backend, version=version))
         partial = Path(work) / target.name
@@ -82,7 +82,7 @@ def bundle(study: Study, backend: str, gpu: bool, wheels: bool, target: Path) ->
 
 
 def requirements(backend: str, gpu: bool) -> list[str]:
-    """Return the packages that training needs; in the bundle are their wheels in the versions of requirements.txt."""
+    """Return the packages that training needs; in the bundle are their wheels in the versions of the lock."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [*project["dependencies"], *project["optional-dependencies"]["train"]]
     wanted = list(dict.fromkeys(_name(line) for line in declared)) + list(TRAINING)
@@ -97,7 +97,7 @@ def _name(requirement: str) -> str:
     return requirement
 
 
-def _download(folder: Path) -> None:
+def _download(folder: Path, lock: str) -> None:
     """Fetch the wheels for this version of Python and this kind of machine, with all that they need.
 
     A package that is published as source only is built into a wheel here: the other machine need not build anything.
@@ -105,7 +105,7 @@ def _download(folder: Path) -> None:
     print("Downloading wheels ...", flush=True)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
                "--wheel-dir", str(folder / "wheels"), "-r", str(folder / "packages.txt"),
-               "--constraint", str(ROOT / "requirements.txt")]  # fmt: skip
+               "--constraint", str(ROOT / lock)]  # fmt: skip
     if subprocess.run(command, check=False).returncode:
         raise UserError("The wheels could not be downloaded; see above. A bundle without them: --no-wheels")
 

@@ -23,7 +23,7 @@ from smallbatch.claims.tables import FILES
 from smallbatch.errors import StudyError, UserError
 from smallbatch.figures.__main__ import draw_all
 from smallbatch.figures.evidence import GPU, PUBLISHED
-from smallbatch.study import tables
+from smallbatch.study import cards, tables
 from smallbatch.study.execute import execute, log_path
 from smallbatch.study.file import Study, load_study
 from smallbatch.study.files import disk_errors, only_one, write_if_changed
@@ -68,10 +68,21 @@ def train(study: Study, again: bool) -> Progress:
         aside = f", {len(now.set_aside)} set aside" if now.set_aside else ""
         print(f"Study {study.name}: {len(study.runs)} runs, {len(now.done)} done, {len(now.missing)} to do{aside}",
               flush=True)  # fmt: skip
-        if now.missing:
+        if now.missing and _say_device():
             _snakemake(study, lock)
             now = progress(study)
     return now
+
+
+def _say_device() -> bool:
+    """Say what the runs are trained on, as their framework sees it; return whether that will do (`REQUIRE_GPU`)."""
+    command = [sys.executable, "-m", "smallbatch.study.accelerators"]
+    # The framework's own start-up messages would hide the line.
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
+        print(*done.stderr.splitlines()[-1:], file=sys.stderr)
+    return not done.returncode
 
 
 def _published(study: Study) -> Progress | None:
@@ -106,9 +117,23 @@ def _snakemake(study: Study, lock: int) -> None:
         # Takes the waiting run of highest priority first; the default scheduler weighs it against other aims.
         "--scheduler", "greedy",
         "--quiet", "all",  # each run says itself how it goes
+        *_gpu_limit(study),
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, pass_fds=[lock], check=False)
+
+
+def _gpu_limit(study: Study) -> list[str]:
+    """Return Snakemake's limit of GPU memory, after counting what each run needs; nothing where there is no GPU.
+
+    A run that needs more than all GPUs together must not stop the others: it is started alone.
+    """
+    total = sum(cards.cards().values())
+    if not total:
+        return []
+    subprocess.run([sys.executable, "-m", "smallbatch.study.gpu_memory", study.name], cwd=ROOT, check=False)
+    most = max(cards.counted_mib(study.name).values(), default=0)
+    return ["--resources", f"gpu_mb={max(total, most)}"]
 
 
 def gather(study: Study) -> None:
@@ -256,7 +281,7 @@ def _run_stages(command: str, study: Study, again: bool) -> int:
         with stage("building"):
             if not build(study):
                 return 1
-    installed = ROOT / ".venv" / "installed"  # written by make
+    installed = Path(sys.prefix) / "installed"  # written by make
     spent = [installed.read_text().strip()] if installed.is_file() else []
     print(", ".join([*spent, *(f"{name} {seconds:.0f} s" for name, seconds in times.items())]))
     if command == "book":

@@ -4,6 +4,7 @@ python workflow/verify.py laptop 3
 """
 
 import argparse
+import importlib
 import math
 import os
 import random
@@ -51,6 +52,28 @@ def on_such_a_machine(records: dict[str, dict]) -> dict[str, dict]:
     return agreeing() or agreeing(None)
 
 
+def computed_alike(records: dict[str, dict], here: dict) -> tuple[dict[str, dict], str]:
+    """Return the records from this backend and these accelerators, and a line on the others (empty if there are none).
+
+    A network that took a GPU minutes would take a CPU hours, and another framework rounds differently.
+    """
+
+    def computed_with(environment: dict) -> str:
+        on = ", ".join(sorted(set(environment.get("accelerators", [])))) or "a CPU"
+        return f"{environment.get('backend') or here['backend']} on {on}"
+
+    mine = computed_with(here)
+    kinds = {run: computed_with(record.get("environment", {})) for run, record in records.items()}
+    others = sorted(set(kinds.values()) - {mine})
+    alike = {run: record for run, record in records.items() if kinds[run] == mine}
+    if not others:
+        return alike, ""
+    return alike, (
+        f"{len(records) - len(alike)} of {len(records)} runs were computed with {'; '.join(others)} and cannot be "
+        f"checked here, with {mine}"
+    )
+
+
 def rerun(record: dict, folder: Path) -> dict:
     """Train a run again with the parameters in its record; return the new record.
 
@@ -87,8 +110,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     os.chdir(ROOT)
+    importlib.import_module("keras")  # which backend computes here is known once it is loaded
     try:
-        trained = published(given.study)
+        trained, elsewhere = computed_alike(published(given.study), environment())
+        if elsewhere:
+            print(elsewhere, flush=True)
+        if elsewhere and not trained:
+            return 2
         every = within(trained, given.minutes)
         shortest = min((record["seconds"]["training"] / 60 for record in trained.values()), default=0)
         require("minutes", given.minutes, bool(every), f"at least {shortest:.1f}, which the shortest run took")

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import smallbatch
+from smallbatch.study import accelerators
 
 PACKAGES = ("smallbatch", "keras", "tensorflow", "jax", "keras-cv", "numpy", "scikit-learn")
 
@@ -26,13 +27,16 @@ def environment() -> dict:
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
+    found = accelerators.accelerators(backend)
+    facts = {"accelerator_facts": found} if found else {}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "instructions": _instructions(),
         "cores": os.cpu_count(),
-        "accelerators": _accelerators(backend),
+        "accelerators": [each["name"] for each in found],
+        **facts,
         "backend": backend,
         "packages": versions,
     }
@@ -89,16 +93,3 @@ def _instructions() -> str:
     """
     found = np.show_config(mode="dicts")["SIMD Extensions"]
     return [*found["baseline"], *found["found"]][-1]
-
-
-def _accelerators(backend: str | None) -> list[str]:
-    if backend == "jax":
-        import jax
-
-        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices("GPU")
-        return [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices]
-    return []

@@ -17,10 +17,11 @@ import pandas as pd
 from smallbatch.errors import RecordError
 from smallbatch.parameters import Parameters
 from smallbatch.paths import in_project, write_whole
-from smallbatch.study import integrity
+from smallbatch.study import accelerators, integrity
 from smallbatch.study.environment import code_version, environment, memory_peak_mib
 from smallbatch.study.files import disk_errors
 from smallbatch.study.notebooks import table_name
+from smallbatch.training.checkpoint import Checkpoint
 from smallbatch.training.config import RunConfig
 
 if TYPE_CHECKING:  # Pages and workflow read records without waiting for Keras.
@@ -52,6 +53,7 @@ def make_record(
             "normalization_batch_size": config.normalization_batch_size,
         },
         "outcome": "diverged" if fitted.diverged else "finished",
+        **({"continued_after": fitted.continued_after} if fitted.continued_after else {}),
         "metrics": evaluated.metrics,
         "images": images,
         "test_correct": {name: pack_correct(correct) for name, correct in evaluated.test_correct.items()},
@@ -79,10 +81,13 @@ def make_measurement(config: Parameters, summary: dict, seconds: dict[str, float
 
 def _circumstances(seconds: dict[str, float]) -> dict:
     """Return what every record ends with: cost, environment, code and time."""
+    here = environment()
+    on_gpu = accelerators.memory_peak_mib(here["backend"])
     return {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "memory_peak_mib": memory_peak_mib(),
-        "environment": environment(),
+        **({} if on_gpu is None else {"gpu_memory_peak_mib": on_gpu}),
+        "environment": here,
         "code": code_version(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -97,7 +102,29 @@ def write_record(config: RunConfig, record: dict, history: list[dict], snapshots
     tables = {table_name(config.NOTEBOOK): pd.DataFrame(history)}
     if snapshots:
         tables[SNAPSHOTS] = pd.DataFrame(snapshots)
-    return _write_folder(config, record, tables)
+    folder = _write_folder(config, record, tables)
+    _checkpoint_path(config).unlink(missing_ok=True)
+    return folder
+
+
+def checkpoint(config: RunConfig) -> Checkpoint:
+    """Return the checkpoint of a run, which `write_record` deletes.
+
+    It is only used where the numbers cannot differ from those of an uninterrupted run: with the same parameters, code,
+    versions and kind of processor and accelerator.
+    """
+    here = environment()
+    origin = {
+        "parameters": config.identity() | {"notebook": config.NOTEBOOK},
+        "code": code_version()["sources"],
+        "packages": here["packages"],
+        "hardware": {name: here[name] for name in ("backend", "system", "processor", "instructions", "accelerators")},
+    }
+    return Checkpoint(_checkpoint_path(config), origin)
+
+
+def _checkpoint_path(config: RunConfig) -> Path:
+    return in_project(config.record_folder) / "checkpoints" / f"{config.run_id()}.npz"
 
 
 def write_measurement(config: Parameters, record: dict, table: pd.DataFrame) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 
 from smallbatch.batchnorm import recalibration
 from smallbatch.batchnorm.inference import scores
+from smallbatch.training.checkpoint import Checkpoint, Course
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data import Data, augmentation
 from smallbatch.training.optimizer import SGD, learning_rate
@@ -76,13 +77,16 @@ class TrainingResult:
     """What a training left: the history, a row per epoch; whether it diverged; the epoch whose weights were kept.
 
     `snapshots` are the evaluations on the way: rows of `epoch` (with a fraction inside an epoch), `steps`,
-    `evaluation`, `split`, `loss` (nats) and `accuracy`.
+    `evaluation`, `split`, `loss` (nats) and `accuracy`. `continued_after` names the epochs after which the training was
+    cut off and taken up again; `seconds_before` is what it had taken until then.
     """
 
     history: list[dict]
     diverged: bool
     kept_epoch: int
     snapshots: list[dict] = field(default_factory=list)
+    continued_after: list[int] = field(default_factory=list)
+    seconds_before: float = 0.0
 
 
 def prepare(config: RunConfig) -> None:
@@ -128,43 +132,75 @@ def compile_model(model: keras.Model, config: RunConfig, n_train: int) -> None:
     model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"])
 
 
-def fit(model: keras.Model, data: Data, config: RunConfig, observed: recalibration.Observed) -> TrainingResult:
-    """Train within the budget; after each epoch, validate and measure the lag of the moving averages."""
-    if config.normalization == "frozen":
-        recalibration.freeze_statistics(model, data.train.images)
+def fit(
+    model: keras.Model,
+    data: Data,
+    config: RunConfig,
+    observed: recalibration.Observed,
+    checkpoint: Checkpoint | None = None,
+) -> TrainingResult:
+    """Train within the budget; after each epoch, validate and measure the lag of the moving averages.
+
+    With a checkpoint, a training that was cut off goes on from it.
+    """
     order = Order(len(data.train), config)
     n_steps = config.n_steps(len(data.train))
     n_epochs = math.ceil(n_steps / order.n_steps)
-    snapshots = Snapshots(data, config, observed, order.n_steps)
-    train_epoch = _epoch_program(model, data, config)
-    sample = data.train.images[np.random.default_rng(0).permutation(len(data.train))[:LAG_IMAGES]]
     early_stopping = _early_stopping(model, config)
-    history, steps, diverged, start = [], 0, False, time.perf_counter()
-    for number in range(n_epochs):
-        epoch = _train_in_parts(train_epoch, order.epoch(number), n_steps - steps, steps, snapshots)
+    course = _begin(model, data, config, early_stopping, checkpoint)
+    before, start = (course.seconds, course.wall_seconds), time.perf_counter()
+    snapshots = Snapshots(data, config, observed, order.n_steps, course.snapshots)
+    train_epoch = _epoch_program(model, data, config, course.steps)
+    sample = data.train.images[np.random.default_rng(0).permutation(len(data.train))[:LAG_IMAGES]]
+    diverged = False
+    for number in range(course.epochs, n_epochs):
+        epoch = _train_in_parts(train_epoch, order.epoch(number), n_steps - course.steps, course.steps, snapshots)
         losses, correct = scores(observed.inference, data.validation.images, data.validation.labels)
-        steps += epoch.steps
+        course.epochs, course.steps = number + 1, course.steps + epoch.steps
+        wall = time.perf_counter() - start
+        course.seconds = before[0] + wall - snapshots.seconds - (checkpoint.seconds if checkpoint else 0.0)
+        course.wall_seconds = before[1] + wall
         row = {
-            "epoch": number + 1,
-            "steps": steps,
-            "images": steps * config.sgd_batch_size,
-            "seconds": round(time.perf_counter() - start - snapshots.seconds, 3),
+            "epoch": course.epochs,
+            "steps": course.steps,
+            "images": course.steps * config.sgd_batch_size,
+            "seconds": round(course.seconds, 3),
             "train_loss": epoch.loss,
             "train_accuracy": epoch.accuracy,
             "validation_loss": losses.mean(),
             "validation_accuracy": correct.mean(),
         }
-        history.append(row | _timed_lag(observed, sample))
+        course.history.append(row | _timed_lag(observed, sample))
         _report(row, n_epochs, config)
         # Weights that overflowed in the last step show in the validation loss only.
         diverged = not epoch.loss < EXPLODED_LOSS or not math.isfinite(losses.mean())
         early_stopping.on_epoch_end(number, {"val_loss": _monitored(losses.mean(), data, config, observed)})
         if diverged or model.stop_training:
             break
-        snapshots.take_after_epoch(number + 1, steps)
+        snapshots.take_after_epoch(course.epochs, course.steps)
+        if checkpoint and course.epochs < n_epochs:
+            checkpoint.write_if_due(course, model, early_stopping)
     early_stopping.on_train_end()
     kept = getattr(early_stopping, "best_epoch", number) + 1
-    return TrainingResult(history, diverged, kept, snapshots.rows)
+    return TrainingResult(course.history, diverged, kept, snapshots.rows, course.continued_after, before[1])
+
+
+def _begin(
+    model: keras.Model,
+    data: Data,
+    config: RunConfig,
+    early_stopping: keras.callbacks.Callback,
+    checkpoint: Checkpoint | None,
+) -> Course:
+    """Return where a training begins: where its checkpoint left it, else at its first epoch."""
+    model.optimizer.build(model.trainable_variables)
+    course = checkpoint.resume(model, early_stopping) if checkpoint else None
+    if course:
+        print(f"batch size {config.batch_size}, seed {config.seed}: goes on after epoch {course.epochs}", flush=True)
+        return course
+    if config.normalization == "frozen":
+        recalibration.freeze_statistics(model, data.train.images)
+    return Course()
 
 
 def _train_in_parts(
@@ -201,7 +237,9 @@ def _monitored(moving_loss: float, data: Data, config: RunConfig, observed: reca
         return scores(observed.inference, data.validation.images, data.validation.labels)[0].mean()
 
 
-def _epoch_program(model: keras.Model, data: Data, config: RunConfig) -> Callable[[np.ndarray, int], Epoch]:
+def _epoch_program(
+    model: keras.Model, data: Data, config: RunConfig, steps_done: int
+) -> Callable[[np.ndarray, int], Epoch]:
     """Return a function that trains on the first so many batches of a table of indices."""
     program = TrainingProgram(model, EXPLODED_LOSS)
     images, labels = data.train.images, training_labels(data, config)
@@ -209,6 +247,7 @@ def _epoch_program(model: keras.Model, data: Data, config: RunConfig) -> Callabl
         placed = place(images), place(labels)
         return lambda indices, n_steps: program(*placed, indices, n_steps, config.sgd_batch_size)
     augment = augmentation.make(config.augmentation, config.seed)
+    augment.calls = steps_done  # its random numbers go by the batches so far
 
     def augmented_epoch(indices: np.ndarray, n_steps: int) -> Epoch:
         parts, indices = [], indices[:n_steps]

@@ -11,10 +11,10 @@ from smallbatch.training.evaluation import snapshot
 class Snapshots:
     """The evaluations on the way through a training: which are due, what they found and the time that they took."""
 
-    def __init__(self, data: Data, config: RunConfig, observed: Observed, steps_per_epoch: int):
+    def __init__(self, data: Data, config: RunConfig, observed: Observed, steps_per_epoch: int, rows: list[dict]):
         self._data, self._config, self._observed = data, config, observed
         self._steps_per_epoch = steps_per_epoch
-        self.rows: list[dict] = []
+        self.rows = rows  # those of before, to which new ones are added
         self.seconds = 0.0
 
     def inside(self, first: int, last: int) -> list[int]:

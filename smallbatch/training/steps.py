@@ -35,9 +35,10 @@ class TrainingProgram:
     def __call__(self, images, labels, indices: np.ndarray, n_steps: int, n_with_loss: int) -> Epoch:
         """Train for `n_steps` steps, the k-th on the images that row k of `indices` (rows, batch size) names.
 
-        `images` (n, side, side, 3) and `labels`, (n,) or (n, classes), best are tensors already (`place`). The loss
+        `images` (n, side, side, 3) and `labels`, (n,) or (n, classes), best are placed already (`place`). The loss
         counts the first `n_with_loss` images of each batch.
         """
+        images, labels = (place(array) if isinstance(array, np.ndarray) else array for array in (images, labels))
         loss, accuracy, steps = self._run(images, labels, indices.astype(np.int32), n_steps, n_with_loss)
         steps = int(steps)
         return Epoch(float(loss) / steps, float(accuracy) / (steps * n_with_loss), steps)
@@ -53,12 +54,14 @@ class TrainingProgram:
 
 
 def place(array: np.ndarray):
-    """Return an array as a tensor of the backend, on the device that computes."""
+    """Return an array as a tensor of the backend, on the device that computes; on TensorFlow bytes as a variable."""
     # keras.ops would turn whole numbers into another type.
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.constant(array)
+        # On a GPU, TensorFlow gathers bytes from a variable only; from a tensor it would have the CPU gather them, at
+        # every step. As floats they would take four times the memory.
+        return tf.Variable(array, trainable=False) if array.dtype == np.uint8 else tf.constant(array)
     import jax
 
     return jax.device_put(array)
@@ -71,6 +74,9 @@ def training_in_tensorflow(program: TrainingProgram):
     model = program.model
     weights = [variable.value for variable in model.trainable_variables]
 
+    def gather(table, rows):
+        return table.sparse_read(rows) if isinstance(table, tf.Variable) else tf.gather(table, rows)
+
     def run(images, labels, indices, n_steps, n_with_loss):
         def is_on(step, loss, correct):
             # Not a number is not below the limit either.
@@ -78,7 +84,7 @@ def training_in_tensorflow(program: TrainingProgram):
 
         def train(step, loss, correct):
             chosen = indices[step]
-            batch = tf.gather(images, chosen), tf.gather(labels, chosen)
+            batch = gather(images, chosen), gather(labels, chosen)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 batch_loss, batch_correct = program.loss(*batch, n_with_loss, lambda x: model(x, training=True))
@@ -89,9 +95,12 @@ def training_in_tensorflow(program: TrainingProgram):
         return loss, correct, step
 
     compiled = tf.function(run, reduce_retracing=True, autograph=False)
-    return lambda images, labels, indices, n_steps, n_with_loss: compiled(
-        images, labels, indices, tf.constant(n_steps), n_with_loss
-    )
+
+    def call(images, labels, indices, n_steps, n_with_loss):
+        return compiled(images, labels, indices, tf.constant(n_steps), n_with_loss)
+
+    call.compiled = compiled  # for whoever looks into the program
+    return call
 
 
 def training_in_jax(program: TrainingProgram):

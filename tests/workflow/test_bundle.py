@@ -65,11 +65,11 @@ def test_a_package_that_is_published_as_source_alone_travels_as_a_wheel(tmp_path
     }.items():
         monkeypatch.setenv(f"PIP_{name}", str(value))
     (tmp_path / "packages.txt").write_text("sourceonly\n")
-    bundle._download(tmp_path)
+    bundle._download(tmp_path, "requirements.txt")
     assert [wheel.name for wheel in (tmp_path / "wheels").iterdir()] == ["sourceonly-1.0-py3-none-any.whl"]
     (tmp_path / "packages.txt").write_text("nowhere\n")
     with pytest.raises(UserError, match="could not be downloaded"):
-        bundle._download(tmp_path)
+        bundle._download(tmp_path, "requirements.txt")
 
 
 def unpacked(archive, folder):

@@ -29,6 +29,7 @@ def project(study, monkeypatch, tmp_path):  # noqa: F811
             execute(study, run)
 
     monkeypatch.setattr(stages, "_snakemake", one_by_one)
+    monkeypatch.setattr(stages, "_say_device", lambda: True)
 
 
 def runs_in(folder):

@@ -64,6 +64,27 @@ def test_picks_come_from_this_kind_of_processor_where_there_are_any(monkeypatch,
     assert "No run was recorded on a processor like this one" in capsys.readouterr().out
 
 
+def test_runs_of_another_backend_or_accelerator_are_left_out_in_one_line():
+    here = {"backend": "tensorflow", "accelerators": []}
+    h100 = {"backend": "jax", "accelerators": ["NVIDIA H100"]}
+    environments = {"cpu": here, "gpu": h100, "jax": here | {"backend": "jax"}}
+    records = {name: {"environment": environment} for name, environment in environments.items()}
+    alike, line = verify.computed_alike(records, here)
+    assert list(alike) == ["cpu"] and line == (
+        "2 of 3 runs were computed with jax on NVIDIA H100; jax on a CPU and cannot be checked here, "
+        "with tensorflow on a CPU"
+    )
+    assert verify.computed_alike({"cpu": records["cpu"]}, here) == ({"cpu": records["cpu"]}, "")
+    assert list(verify.computed_alike(records, h100)[0]) == ["gpu"]
+
+
+def test_the_published_gpu_study_is_not_trained_on_a_cpu(monkeypatch, capsys):
+    monkeypatch.setattr(verify, "rerun", None)  # would take hours
+    assert verify.main(["gpu"]) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "were computed with jax on NVIDIA H100" in line and "cannot be checked here" in line
+
+
 def test_long_runs_can_be_left_out(capsys):
     records = {name: RECORD | {"seconds": {"training": seconds}} for name, seconds in (("short", 60), ("long", 61))}
     assert list(verify.within(records, 1)) == ["short"] and list(verify.within(records, math.inf)) == ["short", "long"]
