@@ -152,11 +152,15 @@ np.savez(sys.argv[2], np.array(found), np.array(fitted.continued_after), *values
 """
 
 
+# Each starts a process anew, which takes most of the time; KILLS=10 in the environment asks for more.
+KILLS = int(os.environ.get("KILLS", "3"))
+
+
 @pytest.mark.slow
-def test_a_training_that_is_killed_at_ten_random_moments_ends_with_the_same_numbers(tmp_path):
+def test_a_training_that_is_killed_at_random_moments_ends_with_the_same_numbers(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     generator, kills, end = random.Random(), 0, tmp_path / "end.npz"
-    while kills < 10:
+    while kills < KILLS:
         command = [sys.executable, "-c", KILLED, str(tmp_path / "run.npz"), str(end)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
@@ -171,7 +175,7 @@ def test_a_training_that_is_killed_at_ten_random_moments_ends_with_the_same_numb
         subprocess.run(command, env=environment, check=True, timeout=600, stdout=subprocess.DEVNULL)
     whole = train(None, epochs=60, early_stopping_patience=59)
     found = list(np.load(end).values())
-    assert len(found[1]) >= 5
+    assert len(found[1]) >= KILLS // 2
     np.testing.assert_array_equal(found[0], np.array([list(row.values()) for row in whole[0][0]]))
     for ours, theirs in zip(found[2:], whole[1], strict=True):
         np.testing.assert_array_equal(ours, theirs)
