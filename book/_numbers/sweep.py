@@ -12,6 +12,7 @@ from smallbatch.training.config import RunConfig
 MISSING = "This was not measured in this study."
 NAMES = ("runs", "cost", "error", "memory", "artefact", "mismatch", "recalibrated", "gap", "seeds")
 NOT_VARIED = {"batch_size", "seed", "data_folder", "threads"}
+EVALUATIONS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
 POLICIES = {"batch_size": "one rate for all", "tuned": "own best rate", "linear_scaling": "rate in proportion"}
 
 
@@ -64,7 +65,7 @@ def policy_table(evidence: Evidence) -> dict:
     rows = [
         [
             POLICIES.get(row["policy"], row["policy"]),
-            row["evaluation"],
+            EVALUATIONS.get(row["evaluation"], row["evaluation"]),
             *("" if pd.isna(row[size]) else f"{row[size]:.1f}" for size in sizes),
             f"{row['slope']:z.2f} ({row['low']:z.2f} to {row['high']:z.2f})".replace("-", "\N{MINUS SIGN}"),
         ]
@@ -74,7 +75,7 @@ def policy_table(evidence: Evidence) -> dict:
         "head": [
             "Learning rate",
             "Evaluation",
-            *(f"Error at {size} (%)" for size in sizes),
+            *(f"{size}: error (%)" for size in sizes),
             "Slope (points per doubling)",
         ],
         "rows": rows,

@@ -87,7 +87,8 @@ def how_much_was_the_averages(known: Known) -> str:
     """Return what moving averages cost with the question's window, and with the shortest."""
     low = known.amended["decay-lag", "momentum 0.9"]
     return _joined(
-        _said(known.amended, "decay-lag"),
+        # The question is not one of yes or no.
+        _said(known.amended, "decay-lag").removeprefix("Yes. ").removeprefix("No. "),
         _sentence("At momentum 0.9 they cost {}", low),
         _of(known, "question", "question-averages"),
     )
