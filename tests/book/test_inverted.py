@@ -134,7 +134,7 @@ def test_the_first_page_answers_by_the_verdicts(page_of, studies):
 
 def test_the_page_of_the_claim_shows_the_verdicts(page_of):
     for name, word in (("so", "supported"), ("inverted", "contradicted")):
-        glued, text = page_of("claim", name)
+        glued, _ = page_of("claim", name)
         assert {value for key, value in glued.items() if key.startswith("verdict_")} == {word}
         assert len(glued["statements"]["rows"]) == 5
         assert all(said(row).endswith(word * 2) for row in glued["statements"]["rows"])
