@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from smallbatch.figures.catalogue.training_time import two_digits
 from tests.book.browsing import PAGES, open_page
 
 pytestmark = pytest.mark.slow
@@ -124,20 +125,25 @@ def test_numbers_of_the_artefacts_are_those_of_the_published_records(built, brow
 def test_numbers_at_full_size_are_those_of_both_studies_records(built, browser):
     page = open_page(browser, built.folder / "_build/html", "full-size", 1280)
     text = re.sub(r"\s+", " ", page.inner_text("article"))
-    for study, network in (("gpu", "published network"), ("laptop", "miniature")):
+    swept = {}
+    for study, network in (("gpu", "published"), ("laptop", "miniature")):
         runs = pd.read_csv(built.folder / f"results/{study}/runs.csv")
-        swept = runs[runs["experiments"].str.split().map(lambda names: "batch_size" in names)]
-        error = 100 * (1 - swept.groupby("batch_size")["recalibrated_test_accuracy"].mean())
-        assert (
-            f"test error of the {network} is {error[1]:.1f} % at batch size 1 and {error[32]:.1f} % at 32; it is "
-            f"lowest, {error.min():.1f} %, at {error.idxmin()}." in text
-        )
+        runs = runs[runs["experiments"].str.split().map(lambda names: "batch_size" in names)]
+        swept[network] = 100 * (1 - runs.groupby("batch_size")["recalibrated_test_accuracy"].mean())
+    large, small = swept.values()
+    assert (
+        f"test error of the published network is lowest, {large.min():.1f}%, at batch size {large.idxmin()}; that of "
+        f"the miniature, {small.min():.1f}%, at {small.idxmin()}." in text
+    )
+    for size, error in large.items():
+        difference = f"{error - small[size]:z.1f}".replace("-", "\N{MINUS SIGN}")
+        assert re.search(rf"\b{size} \d+ {small[size]:.1f} {error:.1f} {difference} ", text)
     gpu = pd.read_csv(built.folder / "results/gpu/runs.csv")
-    assert f"{len(gpu)} of its 90 runs are done" in text
+    assert f"{len(gpu)} of 90 runs are done" in text
     long = 100 * (1 - gpu[gpu["used_batch_norm_momentum"] == 0.9997].groupby("batch_size").mean(numeric_only=True))
     for size, mean in long.iterrows():
         moving, recalibrated = mean["moving_test_accuracy"], mean["recalibrated_test_accuracy"]
-        assert f"batch size {size}, {moving:.1f} % with the moving averages and {recalibrated:.1f} % recal" in text
+        assert re.search(rf"0\.9997 {size} \d+ {moving:.1f} {recalibrated:.1f}\b", text)
     assert page.locator("article img:visible").count() == 3
     page.close()
 
@@ -168,7 +174,8 @@ def test_what_a_study_has_not_measured_is_said_and_what_is_published_beside_it_i
     text = re.sub(r"\s+", " ", page.inner_text("article"))
     cost = pd.read_csv(built.folder / "results/laptop/cost-summary.csv").iloc[0]
     ratio = cost["measured_hours_smallest_over_largest_miniature_107px"]
-    assert f": {ratio:.1f} times as long. At 299 pixels" in text
+    small, large = (cost[f"measured_miniature_107px_batch_{size}_hours_of_run"] for size in (1, 32))
+    assert f"Miniature, 107 px {two_digits(small)} {two_digits(large)} {ratio:.1f}" in text
     assert "Not measured in this study: whether batch size 1 takes more than twice as long as 32." in text
     page.close()
 
