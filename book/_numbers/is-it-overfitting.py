@@ -70,7 +70,8 @@ def _answer(verdicts: Verdicts, claim: str, name: str) -> dict:
         # The page's title asks another question than the claim does, so its yes or no would answer the wrong one.
         f"{name}_answer": words.answer(verdicts, claim).removeprefix("Yes. ").removeprefix("No. "),
         f"{name}_verdict": verdict.word,
-        f"{name}_number": words.number(verdict),
+        # Where nothing was measured the answer says so already; the reason is left to say.
+        f"{name}_number": words.number(verdict) if verdict.measured else verdict.notes,
     }
 
 

@@ -156,13 +156,17 @@ def test_the_page_of_remedies_tells_the_combination_from_the_remedies_tried_alon
     _, verdicts = studies
     named = "dropout between batch norms 0.1 + weight decay 0.0005"
     for name, word in (("so", "supported"), ("inverted", "contradicted")):
-        glued, text = page_of("remedies", name)
-        assert glued["together"].endswith(f"of each parameter the best: {named}.")
-        assert "9 remedies tried alone" in glued["smallest_p"]
-        assert glued["remedies_answer"] == words.answer(verdicts[name], "remedies")
-        (row,) = [part for part in text.split("\n* - ") if part.startswith(named)]
-        assert f"`{word}`" in row
-        assert "\n* - any" not in text
+        glued, _ = page_of("remedies", name)
+        amended, registered = verdicts[name, "amended"]["remedies"], verdicts[name]["remedies"]
+        assert glued["together"] == named
+        assert glued["n_alone"] == 9
+        assert glued["remedies_answer"] == words.answer(verdicts[name, "amended"], "remedies")
+        rows = said(glued["table"]).splitlines()
+        (row,) = [row for row in rows if row.startswith(named)]
+        _, _, in_moving_averages, _, _, as_registered = row.split(" | ")
+        assert in_moving_averages == amended.word == word
+        assert as_registered == f"{word}, p {registered.result.p:.2g}"
+        assert not [row for row in rows if row.startswith("any")]
 
 
 def test_the_page_of_remedies_names_those_that_the_moving_averages_show_worse_than_they_are(
@@ -170,17 +174,17 @@ def test_the_page_of_remedies_names_those_that_the_moving_averages_show_worse_th
 ):
     _, verdicts = studies
     glued, _ = page_of("remedies", "so")
-    assert glued["better_than_they_look"].startswith("Here none looks worse")
+    assert glued["better_than_they_look"] == ""
     numbers = {"weight_decay = 0.0005, moving": 5.0, "weight_decay = 0.0005, recalibrated": -2.0}
     changed = [
         dataclasses.replace(verdict, result=dataclasses.replace(verdict.result, number=numbers[verdict.analysis]))
         if verdict.claim == "remedies" and verdict.analysis in numbers
         else verdict
-        for verdict in verdicts["so"]
+        for verdict in verdicts["so", "amended"]
     ]
-    monkeypatch.setitem(verdicts, "so", claims.Verdicts(changed))
+    monkeypatch.setitem(verdicts, ("so", "amended"), claims.Verdicts(changed, "amended"))
     glued, _ = page_of("remedies", "so")
-    assert glued["better_than_they_look"].endswith("in points): weight decay 0.0005 (+5.0 and -2.0).")
+    assert glued["better_than_they_look"] == "weight decay 0.0005 (+5.0 and \N{MINUS SIGN}2.0)"
 
 
 @pytest.mark.parametrize("page", ["index", "claim", "teach", "design", "runs"])

@@ -148,7 +148,7 @@ def test_what_a_study_has_not_measured_is_said_and_what_is_published_beside_it_i
     text = re.sub(r"\s+", " ", page.inner_text("article"))
     assert text.count("Not measured in this study: there are no runs of experiment") >= 4
     assert "Not measured in this study: whether dropout after the last batch norm helps." in text
-    assert "1 epoch 86.1 % 95.4 %" in text and "60 epochs 0.01 % 5.92 %" in text  # arithmetic needs no study
+    assert "1 epoch 86.1% 95.4%" in text and "60 epochs 0.01% 5.92%" in text  # arithmetic needs no study
     page.close()
     page = open_page(browser, built.folder / "_build/html", "cost", 1280)
     text = re.sub(r"\s+", " ", page.inner_text("article"))
