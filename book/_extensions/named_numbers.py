@@ -9,6 +9,7 @@ and so ends the build. What is looked up becomes text, never markup, whatever a 
   opposite.
 - ```` ```{numbers-table} name ````: a table {"head": [...], "rows": [[...]], "widths": [...]}. A cell is a text, or a
   list of parts, each a text, {"verdict": word}, {"strong": text} or {"page": name, "text": text}.
+- ```` ```{numbers-code} name ````: a text as a block of code, which has a button to copy it.
 """
 
 import json
@@ -150,6 +151,17 @@ class Table(_Directive):
         )  # fmt: skip
 
 
+class Code(_Directive):
+    """The directive `numbers-code`."""
+
+    def run(self):
+        """Return the text as a block of code in no language."""
+        found = self.value(self.arguments[0])
+        if found is None:
+            return self.problem
+        return [nodes.literal_block(str(found), str(found), language="text")]
+
+
 def setup(app) -> dict:
     """Register roles and directives."""
     app.add_role("n", Number())
@@ -157,4 +169,5 @@ def setup(app) -> dict:
     app.add_directive("when", When)
     app.add_directive("unless", Unless)
     app.add_directive("numbers-table", Table)
+    app.add_directive("numbers-code", Code)
     return {"version": "1", "parallel_read_safe": True}

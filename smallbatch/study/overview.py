@@ -4,7 +4,6 @@ For readers who want to check: what was planned and what is done, and every sing
 records; it computes no statistics and passes no verdict.
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -150,14 +149,6 @@ class Overview:
         grouped = table.groupby(["machine", "system", "versions"], sort=False)["day"]
         found = grouped.agg(runs="size", first="min", last="max").reset_index()
         return found.sort_values("runs", ascending=False, ignore_index=True)
-
-
-def in_markdown(text) -> str:
-    """Return a text from a study or a record as Markdown that shows it as it stands, in one line.
-
-    People share studies and records, so nothing in them may become markup, HTML or the end of a cell of a table.
-    """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
 
 
 def varied(grid: dict[str, list]) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from smallbatch import claims
 from smallbatch.claims import words
+from smallbatch.claims.catalogue import SECOND_ROUND
 from tests import simulated
 from workflow.page_numbers import numbers_of
 
@@ -140,15 +141,25 @@ def test_the_page_of_the_claim_shows_the_verdicts(page_of):
         assert all(said(row).endswith(word * 2) for row in glued["statements"]["rows"])
 
 
-def test_the_appendix_prints_the_rules_and_every_check(page_of, studies):
+def test_the_appendix_prints_amendments_rules_and_every_analysis(page_of, studies):
     _, verdicts = studies
-    glued, text = page_of("design", "inverted")
+    glued, _ = page_of("design", "inverted")
+    by_plan = {"registered": verdicts["inverted"], "amended": verdicts["inverted", "amended"]}
     for claim in claims.CLAIMS:
-        plan = claim.registered
-        assert plan.rule.replace("_", r"\_") in text and plan.estimator.replace("_", r"\_") in text
-    for verdict in verdicts["inverted"]:
-        assert verdict.analysis.replace("_", r"\_") in text
-    assert glued["n_checks"] == len(verdicts["inverted"])
+        (row,) = [row for row in glued["registered"]["rows"] if said(row[0]) == claim.id]
+        assert row[2:] == [claim.registered.estimator, claim.registered.rule]
+        (row,) = [row for row in glued["amendments"]["rows"] if said(row[0]) == claim.id]
+        assert row[1] == f"{claim.amended.dated}: {claim.amended.reason}"
+        assert claim.amended.estimator in row[2] and claim.amended.rule[1:] in row[2]
+        assert [said(row[3]), said(row[4])] == [by_plan[plan][claim.id].word for plan in ("amended", "registered")]
+    assert [row[0] for row in glued["second_round"]["rows"]] == [claim.study for claim in SECOND_ROUND]
+    page = (BOOK / "design.md").read_text()
+    for plan, of_plan in by_plan.items():
+        for verdict in of_plan:
+            name = f"{plan}_{verdict.claim}"
+            assert [verdict.analysis, verdict.word] in [[row[0], said(row[1])] for row in glued[name]["rows"]]
+            assert f"{{numbers-table}} {name}\n" in page
+    assert glued["n_checks"] == len(by_plan["registered"]) and glued["n_checks_amended"] == len(by_plan["amended"])
     assert (glued["smallest_p"], glued["smallest_p_fewer"]) == ("0.031", "0.0625")
 
 
@@ -156,13 +167,17 @@ def test_the_page_of_remedies_tells_the_combination_from_the_remedies_tried_alon
     _, verdicts = studies
     named = "dropout between batch norms 0.1 + weight decay 0.0005"
     for name, word in (("so", "supported"), ("inverted", "contradicted")):
-        glued, text = page_of("remedies", name)
-        assert glued["together"].endswith(f"of each parameter the best: {named}.")
-        assert "9 remedies tried alone" in glued["smallest_p"]
-        assert glued["remedies_answer"] == words.answer(verdicts[name], "remedies")
-        (row,) = [part for part in text.split("\n* - ") if part.startswith(named)]
-        assert f"`{word}`" in row
-        assert "\n* - any" not in text
+        glued, _ = page_of("remedies", name)
+        amended, registered = verdicts[name, "amended"]["remedies"], verdicts[name]["remedies"]
+        assert glued["together"] == named
+        assert glued["n_alone"] == 9
+        assert glued["remedies_answer"] == words.answer(verdicts[name, "amended"], "remedies")
+        rows = said(glued["table"]).splitlines()
+        (row,) = [row for row in rows if row.startswith(named)]
+        _, _, in_moving_averages, _, _, as_registered = row.split(" | ")
+        assert in_moving_averages == amended.word == word
+        assert as_registered == f"{word}, p {registered.result.p:.2g}"
+        assert not [row for row in rows if row.startswith("any")]
 
 
 def test_the_page_of_remedies_names_those_that_the_moving_averages_show_worse_than_they_are(
@@ -170,17 +185,17 @@ def test_the_page_of_remedies_names_those_that_the_moving_averages_show_worse_th
 ):
     _, verdicts = studies
     glued, _ = page_of("remedies", "so")
-    assert glued["better_than_they_look"].startswith("Here none looks worse")
+    assert glued["better_than_they_look"] == ""
     numbers = {"weight_decay = 0.0005, moving": 5.0, "weight_decay = 0.0005, recalibrated": -2.0}
     changed = [
         dataclasses.replace(verdict, result=dataclasses.replace(verdict.result, number=numbers[verdict.analysis]))
         if verdict.claim == "remedies" and verdict.analysis in numbers
         else verdict
-        for verdict in verdicts["so"]
+        for verdict in verdicts["so", "amended"]
     ]
-    monkeypatch.setitem(verdicts, "so", claims.Verdicts(changed))
+    monkeypatch.setitem(verdicts, ("so", "amended"), claims.Verdicts(changed, "amended"))
     glued, _ = page_of("remedies", "so")
-    assert glued["better_than_they_look"].endswith("in points): weight decay 0.0005 (+5.0 and -2.0).")
+    assert glued["better_than_they_look"] == "weight decay 0.0005 (+5.0 and \N{MINUS SIGN}2.0)"
 
 
 @pytest.mark.parametrize("page", ["index", "claim", "teach", "design", "runs"])
