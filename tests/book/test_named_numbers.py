@@ -8,6 +8,7 @@ import pytest
 from smallbatch.claims import words
 from smallbatch.figures.evidence import Evidence
 from workflow.page_numbers import SOURCES, numbers_of
+from workflow.page_tables import signed
 
 BOOK = SOURCES.parent
 PAGES = sorted(path.stem for path in SOURCES.glob("[!_]*.py"))
@@ -46,7 +47,8 @@ def numbers(page: str) -> dict:
 # The page of the published network judges the published studies, whatever study the book is built for.
 @pytest.mark.parametrize("page", [pytest.param(p, marks=[pytest.mark.slow] * (p == "full-size")) for p in PAGES])
 def test_every_name_on_a_page_is_there_and_of_its_kind_even_where_nothing_was_measured(page):
-    assert (used := named(page))
+    used = named(page)
+    assert used
     for use, name in used:
         of, _, key = name.rpartition(":")
         found = numbers(of or page)
@@ -75,3 +77,15 @@ def test_the_cell_of_a_page_prints_the_number_of_its_verdict(page, capsys):
     # The cell may leave out how many seeds there are.
     assert re.match(r".+ \(95% CI .+ to .+", printed)
     assert words.number(Evidence(study).amended[claim, analysis]).startswith(printed)
+
+
+def test_the_cell_of_the_source_shows_the_numbers_of_its_table():
+    (cell,) = cells("source")
+    names = {}
+    *lines, last = cell.splitlines()
+    exec(compile("\n".join(lines), "source", "exec"), names)
+    shown = eval(last, names).drop(columns="dataset").to_numpy()
+    in_table = [re.findall(r"\N{MINUS SIGN}?\d+\.\d", str(row)) for row in numbers("source")["by_set"]["rows"]]
+    assert len(shown) == len(in_table) > 0
+    for row, texts in zip(shown, in_table, strict=True):
+        assert list(map(signed, row)) == texts
