@@ -166,7 +166,8 @@ def test_a_page_opens_with_its_answer_by_the_amended_rule_and_has_the_registered
             assert row[1][0]["verdict"] in {
                 each.word for each in verdicts[study].of("noise" if page == "channels" else claim)
             }
-    assert len(answers) == 2
+    # The made-up studies have the same noise of batch norm.
+    assert len(answers) == (1 if claim == "batch-norm-noise" else 2)
 
 
 def test_the_appendix_prints_the_rules_and_every_check(page_of, studies):
