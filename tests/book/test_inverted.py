@@ -141,6 +141,36 @@ def test_the_page_of_the_claim_shows_the_verdicts(page_of):
         assert all(said(row).endswith(word * 2) for row in glued["statements"]["rows"])
 
 
+@pytest.mark.parametrize(
+    ("page", "claim", "name"),
+    [
+        ("channels", "noise", "noise"),
+        ("channels", "batch-norm-noise", "batch_norm"),
+        ("learning-rates", "stability", "stability"),
+        ("cost", "runtime", "runtime"),
+    ],
+)
+def test_a_page_opens_with_its_answer_by_the_amended_rule_and_has_the_registered_verdict_too(
+    page_of, studies, page, claim, name
+):
+    _, verdicts = studies
+    answers = set()
+    for study in ("so", "inverted"):
+        glued, _ = page_of(page, study)
+        verdict = verdicts[study, "amended"][claim]
+        assert (glued[f"{name}_verdict"], glued[f"{name}_number"]) == (verdict.word, words.number(verdict))
+        assert glued[f"{name}_answer"] == words.answer(verdicts[study, "amended"], claim)
+        answers.add(glued[f"{name}_answer"])
+        if verdict.claim != "batch-norm-noise":
+            assert glued[f"registered_{name}"] == verdicts[study][claim].word
+        for row in glued["registered"]["rows"]:
+            assert row[1][0]["verdict"] in {
+                each.word for each in verdicts[study].of("noise" if page == "channels" else claim)
+            }
+    # The made-up studies have the same noise of batch norm.
+    assert len(answers) == (1 if claim == "batch-norm-noise" else 2)
+
+
 def test_the_appendix_prints_amendments_rules_and_every_analysis(page_of, studies):
     _, verdicts = studies
     glued, _ = page_of("design", "inverted")
