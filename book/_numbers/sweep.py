@@ -67,7 +67,7 @@ def policy_table(evidence: Evidence) -> dict:
             POLICIES.get(row["policy"], row["policy"]),
             EVALUATIONS.get(row["evaluation"], row["evaluation"]),
             *("" if pd.isna(row[size]) else f"{row[size]:.1f}" for size in sizes),
-            f"{row['slope']:z.2f} ({row['low']:z.2f} to {row['high']:z.2f})".replace("-", "\N{MINUS SIGN}"),
+            _slope(row),
         ]
         for _, row in table.iterrows()
     ]
@@ -80,6 +80,11 @@ def policy_table(evidence: Evidence) -> dict:
         ],
         "rows": rows,
     }
+
+
+def _slope(row: pd.Series) -> str:
+    interval = "" if pd.isna(row["low"]) else f" ({row['low']:z.2f} to {row['high']:z.2f})"
+    return f"{row['slope']:z.2f}{interval}".replace("-", "\N{MINUS SIGN}")
 
 
 def what_was_run(runs: pd.DataFrame, study: str) -> list[list[str]]:

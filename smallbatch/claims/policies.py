@@ -17,8 +17,8 @@ def table(tables: Tables) -> pd.DataFrame:
 
     Columns: `policy` (experiment), `evaluation`, the mean test error in points by batch size, `slope` on log2 of the
     batch size with the ends of its 95 % interval (Student's t; points per doubling), `best`, the batch size with the
-    highest bootstrap probability of the lowest error, and that probability, `p_best`. What was not measured is left
-    out.
+    highest bootstrap probability of the lowest error, and that probability, `p_best`. With too few seeds there is
+    neither interval nor best size. What was not measured is left out.
     """
     rows = []
     for policy in ALL_POLICIES:
@@ -42,5 +42,6 @@ def table(tables: Tables) -> pd.DataFrame:
 def _row(policy: str, evaluation: str, errors: pd.DataFrame, slope: float, low: float, high: float) -> dict:
     chances = pd.Series(probability_best(errors.to_numpy()), index=errors.columns)
     means = {f"{size:g}": mean for size, mean in errors.mean().items()}
-    best = {"best": f"{chances.idxmax():g}", "p_best": chances.max()}
+    few = chances.isna().all()  # too few seeds for a bootstrap
+    best = {"best": "" if few else f"{chances.idxmax():g}", "p_best": chances.max()}
     return {"policy": policy, "evaluation": evaluation, **means, "slope": slope, "low": low, "high": high, **best}

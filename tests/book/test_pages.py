@@ -93,9 +93,7 @@ def test_numbers_on_the_page_are_those_of_the_records(built, browser):
     assert f"the test error is {error[4]:.1f}% at batch size 4 and {error[20]:.1f}% at batch size 20" in text
     assert f"it is lowest, {error.min():.1f}%, at batch size {error.idxmin()}" in text
     assert f"the mean gap is {gap[4]:z.1f} points at batch size 4 and {gap[20]:z.1f} points at 20" in text
-    assert (
-        f"Recalibrated, the test error is {recalibrated[4]:.1f}% at batch size 4 and {recalibrated[20]:.1f}%" in text
-    )
+    assert f"Recalibrated, the test error is {recalibrated[4]:.1f}% at batch size 4 and {recalibrated[20]:.1f}%" in text
     artefact = error - recalibrated
     size = artefact.abs().idxmax()
     assert f"difference of the means, {artefact[size]:z.1f} points, is at batch size {size}" in text

@@ -21,5 +21,10 @@ def test_rows_and_slopes_are_those_of_the_truth():
     assert (table["32"] - table["1"]).tolist() == pytest.approx([2.5] * 7, abs=0.15)
 
 
+def test_two_seeds_have_means_and_no_best_size():
+    table = policies.table(study(range(2), experiments=("batch_size",)))
+    assert (table["best"] == "").all() and table["p_best"].isna().all() and table["slope"].notna().all()
+
+
 def test_nothing_measured_is_no_row():
     assert policies.table(Tables()).empty
