@@ -13,6 +13,6 @@ def test_the_entry_for_bibtex_has_what_the_citation_file_says():
     cff = yaml.safe_load(in_project("CITATION.cff").read_text())
     entry = parse_string(numbers_of(BOOK / "_numbers" / "teach.py")("any")["bibtex"], "bibtex").entries["smallbatch"]
     assert entry.fields["title"] == f"{{{cff['title']}}}"
-    assert entry.fields["year"] == str(cff["date-released"])[:4]
+    assert entry.fields["year"] == str(cff["preferred-citation"]["year"])
     assert entry.fields["note"] == f"Version {cff['version']}"
     assert len(entry.persons["author"]) == len(cff["authors"])

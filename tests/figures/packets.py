@@ -5,7 +5,8 @@ new version of the book, or a change that is meant. A figure that is newer than 
 
 Hashed are the CSV, the SVG and the JSON, without `code`: where a function stands is what a move changes. PNG and PDF
 also depend on the libraries that compress them. All of them depend on the versions that compute and draw, and on the
-font that is found, which stand in the first line of the list; with others nothing can be said.
+font that is found, and the last digit of some numbers on the vector instructions of the processor. These stand in the
+first line of the list; with others nothing can be said.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from pathlib import Path
 from matplotlib import font_manager
 
 from smallbatch.figures.__main__ import draw_all
+from smallbatch.study.environment import _instructions
 
 STUDY = "laptop"
 LIST = Path(__file__).with_name("packets.sha256")
@@ -28,7 +30,7 @@ def environment() -> str:
     """Return what the bytes depend on, in one line."""
     # The first two of seaborn's families; where the first is not there, Matplotlib brings the second.
     font = Path(font_manager.findfont(font_manager.FontProperties(family=["Arial", "DejaVu Sans"]))).name
-    return ", ".join([*(f"{name} {version(name)}" for name in LIBRARIES), font])
+    return ", ".join([*(f"{name} {version(name)}" for name in LIBRARIES), font, str(_instructions())])
 
 
 def digests(folder: Path) -> dict[str, str]:
