@@ -78,6 +78,6 @@ def test_without_scripts_the_picture_of_the_packet_is_there_and_no_dead_slider(b
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((built.folder / "_build/html/book/sweep.html").as_uri())
-    assert page.locator("#fig-learning-curves img").is_visible()
+    assert page.locator("#fig-learning-curves img").first.is_visible()
     assert not page.locator(".explore").is_visible()
     context.close()
