@@ -33,6 +33,15 @@ def _no_waiting_for_the_disk(monkeypatch):
 
 
 @pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project without studies and results, which is the working folder."""
+    for name in ("studies", "notebooks"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def measuring(monkeypatch):
     """The notebooks of `tests.measuring`, registered beside the real ones."""
     from tests.measuring import register

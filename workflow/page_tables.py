@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 
 from smallbatch.claims import Verdict, Verdicts, words
+from smallbatch.claims.answer import second_round
+from smallbatch.claims.catalogue import find_claim
+
+# The statistics of batch norm in an evaluation, as tables name them.
+EVALUATIONS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
 
 
 def plural(n: int, noun: str) -> str:
@@ -20,15 +25,40 @@ def and_list(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def capital(text: str) -> str:
+    """Return a text that begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def number(verdict: Verdict) -> str:
     """Return the number behind a verdict, as it follows a badge; where nothing was measured, the reason alone."""
-    text = words.number(verdict) if verdict.measured else verdict.notes
-    return text[:1].upper() + text[1:]
+    return capital(_number_or_reason(verdict))
+
+
+def _number_or_reason(verdict: Verdict) -> str:
+    # Where nothing was measured the answer says so already; the reason is left to say.
+    return words.number(verdict) if verdict.measured else verdict.notes
 
 
 def named(name: str, verdict: Verdict) -> dict[str, str | bool]:
     """Return a verdict's word, its number, and whether it was measured, below a name."""
     return {f"{name}_verdict": verdict.word, f"{name}_number": number(verdict), f"{name}_measured": verdict.measured}
+
+
+def answered(name: str, verdicts: Verdicts, claim: str) -> dict[str, str]:
+    """Return the short answer to a claim's question, its verdict's word and the number, below a name."""
+    verdict = verdicts[claim]
+    return {
+        f"{name}_answer": words.answer(verdicts, claim),
+        f"{name}_verdict": verdict.word,
+        f"{name}_number": _number_or_reason(verdict),
+    }
+
+
+def second_round_of(page: str) -> list[Verdict]:
+    """Return the verdicts of the second round, of primary and other analyses, that belong to a page."""
+    found = (verdict for verdicts in second_round().values() for verdict in verdicts)
+    return [verdict for verdict in found if verdict.measured and find_claim(verdict.claim).page == page]
 
 
 def analyses(verdicts: Verdicts, labels: Mapping[tuple[str, str], str]) -> dict:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import nbformat
 
+from smallbatch.claims import noise_floor
+from smallbatch.claims.catalogue import second_round_studies
 from smallbatch.claims.store import keep_verdicts
 from smallbatch.claims.tables import FILES
 from smallbatch.errors import StudyError, UserError
@@ -35,7 +37,10 @@ from smallbatch.training.config import RunConfig
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 # Published results that pages show beside the study that the book is built from.
-SHOWN = [ROOT / "results" / name for name in ("artefacts", "bench", "full", "gpu", "laptop")]
+SHOWN = [
+    ROOT / "results" / name
+    for name in ("artefacts", "bench", "full", "gpu", "laptop", *second_round_studies(), noise_floor.STUDY)
+]
 STAMP = ROOT / "_build" / "built-from"
 ONE_RUN = ROOT / "book" / "one-run.ipynb"
 DRAWN = ROOT / "book" / "_drawn"

@@ -5,7 +5,6 @@ import dataclasses
 import pandas as pd
 
 from smallbatch.claims import NotMeasured, words
-from smallbatch.claims.answer import second_round
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.conditions import (
     KERAS_MOMENTUM,
@@ -19,10 +18,10 @@ from smallbatch.claims.rules import EXPLANATION
 from smallbatch.claims.verdicts import Verdict, Verdicts
 from smallbatch.figures.catalogue import one_value_per_channel, phantom_overfitting
 from smallbatch.figures.evidence import ARTEFACTS, FULL, Evidence
+from workflow.page_tables import EVALUATIONS, answered, second_round_of
 
 MOMENTUM = phantom_overfitting.MOMENTUM
 PAGE = "is-it-overfitting"
-EVALUATIONS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
 # The analyses of the amended plans that the two tables show, with what they are called there.
 AVERAGES = {
     "main": f"as in the question, batch size {RENTED_BATCH_SIZE}",
@@ -65,14 +64,9 @@ def numbers(study: str) -> dict:
 
 
 def _answer(verdicts: Verdicts, claim: str, name: str) -> dict:
-    verdict = verdicts[claim]
-    return {
-        # The page's title asks another question than the claim does, so its yes or no would answer the wrong one.
-        f"{name}_answer": words.answer(verdicts, claim).removeprefix("Yes. ").removeprefix("No. "),
-        f"{name}_verdict": verdict.word,
-        # Where nothing was measured the answer says so already; the reason is left to say.
-        f"{name}_number": words.number(verdict) if verdict.measured else verdict.notes,
-    }
+    found = answered(name, verdicts, claim)
+    # The page's title asks another question than the claim does, so its yes or no would answer the wrong one.
+    return found | {f"{name}_answer": words.without_yes_or_no(found[f"{name}_answer"])}
 
 
 def _table(verdicts: Verdicts, claim: str, shown: dict[str, str], head: str, number: str) -> dict:
@@ -114,7 +108,7 @@ def _question(evidence: Evidence) -> dict:
 
 def _second_round() -> dict:
     """Return the verdicts of the second round that belong to this page: primary analyses, and all others."""
-    verdicts = [v for each in second_round().values() for v in each if v.measured and find_claim(v.claim).page == PAGE]
+    verdicts = second_round_of(PAGE)
     primary = [[find_claim(v.claim).question, *_found(v)] for v in verdicts if v.analysis == "main"]
     others = [[f"{v.claim}: {v.analysis}", *_found(v)] for v in verdicts if v.analysis != "main"]
     few = [v for v in verdicts if v.analysis == "main" and not pd.notna(v.result.low)]

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from smallbatch.claims import PRIMARY, NotMeasured, words
-from smallbatch.claims.answer import second_round
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.catalogue.dropout import AFTER_THE_LAST, BETWEEN
 from smallbatch.claims.conditions import KERAS_MOMENTUM, LOW_MOMENTUM, TFSLIM_MOMENTUM
@@ -13,12 +12,12 @@ from smallbatch.claims.rules import LOWER, SUPPORTED
 from smallbatch.claims.verdicts import Verdict, Verdicts
 from smallbatch.figures.catalogue.batch_norm_momentum import weights_of_initial_values
 from smallbatch.figures.evidence import Evidence, FigureData
+from workflow.page_tables import EVALUATIONS, answered, second_round_of
 
 PAGE = "remedies"
 SIZES = (10, 32)
 MOVING, RECALIBRATED = ", moving", ", recalibrated"
 EXPERIMENTS = ("momentum_lag", "remedies", "duration", "batch_size", "group_norm", "ghost")
-IN_WORDS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
 
 
 def numbers(study: str) -> dict:
@@ -27,7 +26,7 @@ def numbers(study: str) -> dict:
     amended = evidence.amended
     found = {}
     for claim in ("decay-lag", "batch-32-worse", "dropout", "sixty-epochs", "remedies"):
-        found |= _answer(amended, claim)
+        found |= answered(claim, amended, claim)
     for claim in ("dropout", "sixty-epochs", "remedies"):
         verdict = evidence.verdicts[claim]
         found |= {f"registered_{claim}": verdict.word, f"registered_{claim}_number": words.number(verdict)}
@@ -46,16 +45,6 @@ def numbers(study: str) -> dict:
         "second_round": _second_round(),
         **remedies(evidence),
         "what_was_run": {"head": ["Experiment", "Runs"], "rows": what_was_run(evidence), "widths": [20, 80]},
-    }
-
-
-def _answer(amended: Verdicts, claim: str) -> dict:
-    verdict = amended[claim]
-    return {
-        f"{claim}_answer": words.answer(amended, claim),
-        f"{claim}_verdict": verdict.word,
-        # Where nothing was measured the answer says so already; the reason is left to say.
-        f"{claim}_number": words.number(verdict) if verdict.measured else verdict.notes,
     }
 
 
@@ -94,7 +83,7 @@ def dropout_rows(amended: Verdicts) -> list[list]:
         between = verdict.analysis.startswith(BETWEEN)
         rate = in_words(verdict.analysis.rpartition(", ")[0] if between else AFTER_THE_LAST)
         place = rate if between else f"{rate} after the last batch norm"
-        rows.append([place, IN_WORDS[verdict.evaluation], words.number(verdict), [{"verdict": verdict.word}]])
+        rows.append([place, EVALUATIONS[verdict.evaluation], words.number(verdict), [{"verdict": verdict.word}]])
     return rows
 
 
@@ -113,10 +102,9 @@ def sixty_rows(amended: Verdicts) -> list[list]:
 
 def _second_round() -> dict:
     """Return the verdicts of the second round that belong to this page."""
-    verdicts = [v for each in second_round().values() for v in each if v.measured and find_claim(v.claim).page == PAGE]
     rows = [
         [find_claim(v.claim).question if v.analysis == PRIMARY else v.analysis, words.number(v), [{"verdict": v.word}]]
-        for v in verdicts
+        for v in second_round_of(PAGE)
     ]
     return {"head": ["Question or analysis", "Number", "Verdict"], "rows": rows, "widths": [42, 40, 18]}
 

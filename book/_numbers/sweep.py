@@ -8,11 +8,11 @@ from smallbatch.errors import StudyError
 from smallbatch.figures.evidence import Evidence
 from smallbatch.study.file import load_study
 from smallbatch.training.config import RunConfig
+from workflow.page_tables import EVALUATIONS, capital, plural, signed
 
 MISSING = "This was not measured in this study."
 NAMES = ("runs", "cost", "error", "memory", "artefact", "mismatch", "recalibrated", "gap", "seeds")
 NOT_VARIED = {"batch_size", "seed", "data_folder", "threads"}
-EVALUATIONS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
 POLICIES = {"batch_size": "one rate for all", "tuned": "own best rate", "linear_scaling": "rate in proportion"}
 
 
@@ -44,16 +44,12 @@ def _verdicts(evidence: Evidence) -> dict:
     for claim in ("regularization", "batch-one"):
         found |= {
             f"{claim}_answer": words.answer(amended, claim),
-            f"{claim}_number": _capital(words.number(amended[claim])),
+            f"{claim}_number": capital(words.number(amended[claim])),
             f"{claim}_verdict": amended[claim].word,
             f"registered_{claim}": registered[claim].word,
             f"registered_{claim}_number": words.number(registered[claim]),
         }
     return found
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def policy_table(evidence: Evidence) -> dict:
@@ -83,8 +79,8 @@ def policy_table(evidence: Evidence) -> dict:
 
 
 def _slope(row: pd.Series) -> str:
-    interval = "" if pd.isna(row["low"]) else f" ({row['low']:z.2f} to {row['high']:z.2f})"
-    return f"{row['slope']:z.2f}{interval}".replace("-", "\N{MINUS SIGN}")
+    slope, low, high = (signed(row[name], 2) for name in ("slope", "low", "high"))
+    return slope if pd.isna(row["low"]) else f"{slope} ({low} to {high})"
 
 
 def what_was_run(runs: pd.DataFrame, study: str) -> list[list[str]]:
@@ -135,11 +131,6 @@ def rows_by_size(runs: pd.DataFrame) -> list[list[str]]:
          *(f"{row[name]:z.1f}" for name in ("moving", "recalibrated", "batch", "gap"))]
         for size, row in means.iterrows()
     ]  # fmt: skip
-
-
-def plural(n: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def compared(runs):

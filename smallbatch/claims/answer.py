@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from smallbatch.claims import noise_floor, words
-from smallbatch.claims.catalogue import SECOND_ROUND, claims_of
+from smallbatch.claims.catalogue import claims_of, second_round_studies
 from smallbatch.claims.conditions import RENTED_BATCH_SIZE, TFSLIM_MOMENTUM
 from smallbatch.claims.deployable import choose
 from smallbatch.claims.tables import NotMeasured, Tables, read, runs_of
@@ -45,8 +45,7 @@ def gathered(tables: Tables, amended: Verdicts) -> Known:
 
 def second_round() -> dict[str, Verdicts]:
     """Return the verdicts, by study, of the studies of the second round that have any runs."""
-    studies = dict.fromkeys(claim.study for claim in SECOND_ROUND)
-    tables = {study: tables_or_none(study) for study in studies}
+    tables = {study: tables_or_none(study) for study in second_round_studies()}
     return {study: judge(found, claims_of(study)) for study, found in tables.items() if not found.runs.empty}
 
 
@@ -87,8 +86,7 @@ def how_much_was_the_averages(known: Known) -> str:
     """Return what moving averages cost with the question's window, and with the shortest."""
     low = known.amended["decay-lag", "momentum 0.9"]
     return _joined(
-        # The question is not one of yes or no.
-        _said(known.amended, "decay-lag").removeprefix("Yes. ").removeprefix("No. "),
+        words.without_yes_or_no(_said(known.amended, "decay-lag")),
         _sentence("At momentum 0.9 they cost {}", low),
         _of(known, "question", "question-averages"),
     )

@@ -6,6 +6,7 @@ statistics of a batch do at batch size 1 alone, where they are those of the imag
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,7 @@ def evaluations_at(batch_size: float) -> tuple[str, ...]:
     return (*WITH_ONE_IMAGE, "batch") if batch_size == SMALLEST else WITH_ONE_IMAGE
 
 
+@lru_cache(maxsize=8)
 def choose(tables: Tables) -> Chosen:
     """Choose policy and evaluation of each batch size by its mean validation error over seeds.
 

@@ -39,6 +39,11 @@ def answer(verdicts: Verdicts, claim: str) -> str:
     return " ".join([f"{text}{small}.", *after])
 
 
+def without_yes_or_no(text: str) -> str:
+    """Return an answer as it follows a question that is not one of yes or no."""
+    return text.removeprefix("Yes. ").removeprefix("No. ")
+
+
 def number(verdict: Verdict) -> str:
     """Return the number that decides, as in "−0.40 points per doubling (95% CI −0.90 to 0.10, 6 seeds)".
 

@@ -13,14 +13,6 @@ from smallbatch.study.file import parse_study
 from tests.simulated import SIZES, study, write_tables
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    for name in ("studies", "notebooks"):
-        (tmp_path / name).mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_it_prints_every_claim_and_writes_the_table(usual, project, capsys):
     write_tables(project / "results/made-up", usual)
     assert command(["made-up", "--all", "--csv", "verdicts.csv"]) == 0

@@ -11,14 +11,6 @@ from workflow import class_experiment
 PROGRAM = ROOT / class_experiment.PROGRAM
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    for name in ("studies", "notebooks"):
-        (tmp_path / name).mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_each_setting_is_trained_once_and_kept_when_interrupted(project):
     trained = []
 

@@ -8,12 +8,9 @@ from workflow import stages
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    for name in ("studies", "notebooks"):
-        (tmp_path / name).mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stages, "ROOT", tmp_path)
-    return tmp_path
+def project(project, monkeypatch):
+    monkeypatch.setattr(stages, "ROOT", project)
+    return project
 
 
 def test_each_study_with_tables_is_judged_once(project, monkeypatch):

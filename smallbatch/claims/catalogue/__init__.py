@@ -53,6 +53,11 @@ SECOND_ROUND = (
 )
 
 
+def second_round_studies() -> list[str]:
+    """Return the studies that have claims of their own."""
+    return list(dict.fromkeys(claim.study for claim in SECOND_ROUND))
+
+
 def claims_of(study: str, plan: str = "registered") -> tuple[Claim, ...]:
     """Return the claims that a study decides by such plans: its own, or else those of every study of the network."""
     own = tuple(claim for claim in SECOND_ROUND if claim.study == study)
