@@ -15,7 +15,6 @@ from smallbatch.claims import (
     Tables,
     Verdict,
     Verdicts,
-    chosen_learning_rates,
     judge,
     noise_floor,
     policies,
@@ -23,7 +22,9 @@ from smallbatch.claims import (
 )
 from smallbatch.claims.answer import answer, gathered, second_round, tables_or_none
 from smallbatch.claims.catalogue import claims_of, find_claim
+from smallbatch.claims.conditions import EVALUATIONS
 from smallbatch.claims.remedies import best_together
+from smallbatch.claims.searched import rates_to_run
 from smallbatch.claims.tables import require_study_name
 from smallbatch.errors import UserError
 
@@ -44,7 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--policies", action="store_true", help="print errors by policy, evaluation and batch size too")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
-        "--tuned", action="store_true", help="print the experiment `tuned` instead, at the rates that `search` chooses"
+        "--tuned",
+        nargs="?",
+        const="recalibrated",
+        choices=["each", *EVALUATIONS],
+        help="print the experiment `tuned` instead, at the rates that `search` chooses in an evaluation (default: "
+        "recalibrated), or in each of them",
     )
     instead.add_argument(
         "--together", action="store_true", help="print the best remedies together instead, as a row of `remedies`"
@@ -55,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         require_study_name(given.study)
         tables = read(f"results/{given.study}", given.classes)
         if given.tuned:
-            print(tuned_experiment(tables), end="")
+            print(tuned_experiment(tables, given.tuned), end="")
             return 0
         if given.together:
             print(remedies_together(tables), end="")
@@ -92,19 +98,18 @@ def _print_answer(tables: Tables) -> None:
         _print_text(sentence.says)
 
 
-def tuned_experiment(tables: Tables) -> str:
+def tuned_experiment(tables: Tables, within: str = "recalibrated") -> str:
     """Return the experiment `tuned` for a study file: each batch size at the rate that validation images choose.
 
+    `within`: the evaluation of the validation images; with "each", all rates that one of the evaluations chooses.
     Raises `NotMeasured` where `search` offers no choice.
     """
-    chosen = chosen_learning_rates(tables).sort_values("batch_size", ascending=False)
-    if (chosen["n_rates"] < 2).any():
-        sizes = ", ".join(f"{size:g}" for size in chosen.loc[chosen["n_rates"] < 2, "batch_size"])
-        raise NotMeasured(f"search offers no choice yet: fewer than two learning rates at batch size {sizes}")
+    rates = rates_to_run(tables, EVALUATIONS if within == "each" else (within,))
     head = ["tuned:", "  title: Each batch size at its own best learning rate", "  grid:", "    setting:"]
     rows = [
-        f"      - {{batch_size: {row.batch_size:g}, learning_rate: {row.learning_rate:g}}}"
-        for row in chosen.itertuples()
+        f"      - {{batch_size: {size:g}, learning_rate: {rate:g}}}"
+        for size in sorted(rates, reverse=True)
+        for rate in rates[size]
     ]
     return "\n".join([*head, *rows, "    seed: [0, 1, 2, 3, 4, 5]"]) + "\n"
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from smallbatch import statistics
+from smallbatch.claims.conditions import SMALLEST
 from smallbatch.claims.results import Result
 from smallbatch.claims.tables import (
     Cells,
@@ -152,6 +153,23 @@ def over_seeds(
         **count_runs(tables, cells),
         seeds_left_out=cells.seeds_left_out,
         details=tuple(details),
+    )
+
+
+def probability_of_smallest(tables: Tables, cells: Cells, errors: np.ndarray, details: Sequence[str] = ()) -> Result:
+    """Return the bootstrap probability that the smallest batch size has the lowest of these errors, (seeds, sizes)."""
+    sizes = list(cells.runs)
+    if SMALLEST not in sizes:
+        raise NotMeasured(f"experiment {cells.experiments} has no batch size {SMALLEST} in these seeds")
+    probabilities = statistics.probability_best(errors)
+    by_size = ", ".join(f"{size:g}: {p:.2f}" for size, p in zip(sizes, probabilities, strict=True))
+    return Result(
+        float(probabilities[sizes.index(SMALLEST)]),
+        n_seeds=len(cells.runs),
+        experiment=cells.experiments,
+        **count_runs(tables, cells),
+        seeds_left_out=cells.seeds_left_out,
+        details=(f"probability by batch size: {by_size}", *details),
     )
 
 

@@ -4,7 +4,7 @@ An evaluation is deployable where it classifies one image at a time. Moving aver
 statistics of a batch do at batch size 1 alone, where they are those of the image itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from smallbatch.claims.conditions import SMALLEST
+from smallbatch.claims.contrasts import Estimator, over_seeds, scattered, slope_weights
+from smallbatch.claims.results import Result
 from smallbatch.claims.tables import Cells, NotMeasured, Tables, cells_across, errors_of
 
 # Where the learning rates come from: one for all batch sizes, or one for each.
@@ -21,17 +23,21 @@ WITH_ONE_IMAGE = ("moving", "recalibrated")
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choice for each batch size: test errors by seed in points, (seeds, sizes); the runs; what was chosen."""
+    """The choice for each batch size: test errors by seed in points, (seeds, sizes); the runs; what was chosen.
+
+    `choices` are pairs by batch size, of which `kinds` says what they are.
+    """
 
     errors: pd.DataFrame
     cells: Cells
     choices: dict[float, tuple[str, str]]
+    kinds: str = "evaluation and experiment"
 
     def details(self) -> tuple[str, ...]:
         """Return the choices and the mean errors in words."""
-        chosen = ", ".join(f"{size:g}: {name} ({experiment})" for size, (experiment, name) in self.choices.items())
+        chosen = ", ".join(f"{size:g}: {name} ({other})" for size, (other, name) in self.choices.items())
         means = ", ".join(f"{size:g}: {error:.1f}" for size, error in self.errors.mean().items())
-        return f"evaluation and experiment by batch size: {chosen}", f"mean test errors: {means}"
+        return f"{self.kinds} by batch size: {chosen}", f"mean test errors: {means}"
 
 
 def evaluations_at(batch_size: float) -> tuple[str, ...]:
@@ -80,3 +86,22 @@ def _errors(tables: Tables, cells: Cells, size: float, evaluation: str) -> tuple
     place = list(cells.runs).index(size)
     validation, test = (errors_of(tables, cells, evaluation, split)[:, place] for split in ("validation", "test"))
     return validation, pd.Series(test, index=cells.runs.index)
+
+
+def slope_of_chosen(
+    choose: Callable[[Tables], Chosen], evaluation: str = "recalibrated", degree: int = 1, smallest: float = 0
+) -> Estimator:
+    """Estimate slope (degree 1) or curvature (2) of the test error over chosen runs; Student's t interval over seeds.
+
+    `evaluation` is the one whose scatter over repeated trainings counts; smaller batch sizes than `smallest` do not.
+    """
+
+    def estimate(tables: Tables) -> Result:
+        chosen = choose(tables)
+        errors = chosen.errors.loc[:, chosen.errors.columns >= smallest]
+        cells = Cells(chosen.cells.runs[list(errors)], chosen.cells.experiments, chosen.cells.seeds_left_out)
+        weights = slope_weights(cells, degree)
+        result = over_seeds(tables, cells, errors.to_numpy() @ weights, "t", chosen.details())
+        return scattered(result, evaluation, weights)
+
+    return estimate

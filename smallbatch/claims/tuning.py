@@ -28,19 +28,18 @@ def rates_in_words(experiment: str) -> str:
     return "All batch sizes had the same learning rate."
 
 
-def chosen_learning_rates(tables: Tables) -> pd.DataFrame:
+def chosen_learning_rates(tables: Tables, evaluation: str = "recalibrated") -> pd.DataFrame:
     """Return the learning rate that experiment `search` chooses at each batch size, by validation accuracy alone.
 
-    Chosen is the rate with the highest mean accuracy of the recalibrated evaluation over seeds, and of equals the
-    smallest. Only rates that all seeds of a batch size have tried take part; a diverged run without an accuracy counts
-    as chance level. Columns `batch_size`, `learning_rate` (as used, after scaling), `validation_error` (points),
-    `at_edge` (the smallest or largest rate tried, so that a wider grid might find a better one), `n_seeds` and
-    `n_rates`.
+    Chosen is the rate with the highest mean accuracy of the evaluation over seeds, and of equals the smallest. Only
+    rates that all seeds of a batch size have tried take part; a diverged run without an accuracy counts as chance
+    level. Columns `batch_size`, `learning_rate` (as used, after scaling), `validation_error` (points), `at_edge` (the
+    smallest or largest rate tried, so that a wider grid might find a better one), `n_seeds` and `n_rates`.
 
     Raises `NotMeasured` where there is no such experiment.
     """
     rows = []
-    for batch_size, errors in search_errors(tables).items():
+    for batch_size, errors in search_errors(tables, evaluation).items():
         means = errors.mean()
         best = means.idxmin()
         at_edge = best in (means.index.min(), means.index.max())
@@ -70,10 +69,10 @@ def _remarks_on_tuning(tables: Tables) -> list[str]:
     ]  # fmt: skip
 
 
-def search_errors(tables: Tables) -> dict[int, pd.DataFrame]:
+def search_errors(tables: Tables, evaluation: str = "recalibrated") -> dict[int, pd.DataFrame]:
     """Return, by batch size, validation errors in points: a row per seed, a column per rate that all seeds tried."""
     rows = runs_of(tables, "search")
-    column = "recalibrated_validation_accuracy"
+    column = f"{evaluation}_validation_accuracy"
     if column not in rows:
         raise NotMeasured(f"the runs have no column {column}")
     rows = rows.assign(error=error_points(rows[column], tables.n_classes))

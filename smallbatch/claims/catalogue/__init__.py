@@ -9,6 +9,7 @@ from smallbatch.claims.catalogue import (
     batch_one,
     confirmation_pair,
     decay_lag,
+    decayed_sweep,
     dropout,
     finetune_pair,
     noise,
@@ -19,6 +20,7 @@ from smallbatch.claims.catalogue import (
     remedies,
     runtime,
     signs_pair,
+    signs_sweep,
     sixty_epochs,
     source,
     stability,
@@ -48,7 +50,9 @@ SECOND_ROUND = (
     question_averages.CLAIM,
     question_sixty.CLAIM,
     confirmation_pair.CLAIM,
+    decayed_sweep.CLAIM,
     signs_pair.CLAIM,
+    signs_sweep.CLAIM,
     finetune_pair.CLAIM,
 )
 

@@ -1,15 +1,11 @@
 """The claim *batch-one*: the generalization error is best at batch size 1."""
 
-import numpy as np
-
-from smallbatch import statistics
 from smallbatch.claims.claim import AMENDED, PRIMARY, Analyses, Analysis, Claim, Plan, Words, in_other_evaluations
-from smallbatch.claims.conditions import SMALLEST
-from smallbatch.claims.contrasts import Estimator
+from smallbatch.claims.contrasts import Estimator, probability_of_smallest
 from smallbatch.claims.deployable import choose
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import BEST, NOT_DECIDED, OPPOSITE
-from smallbatch.claims.tables import Cells, NotMeasured, Tables, cells_across, count_runs, errors_of
+from smallbatch.claims.tables import Tables, cells_across, errors_of
 from smallbatch.claims.tuning import deciding_experiment, rates_in_words
 
 
@@ -33,26 +29,9 @@ def probability_of_one(experiment: str, evaluation: str) -> Estimator:
 
     def estimate(tables: Tables) -> Result:
         cells = cells_across(tables, experiment, "used_sgd_batch_size")
-        return _of_one(tables, cells, errors_of(tables, cells, evaluation))
+        return probability_of_smallest(tables, cells, errors_of(tables, cells, evaluation))
 
     return estimate
-
-
-def _of_one(tables: Tables, cells: Cells, errors: np.ndarray, details: tuple[str, ...] = ()) -> Result:
-    """Return the probability for batch size 1 from errors in points, (seeds, sizes)."""
-    sizes = list(cells.runs)
-    if SMALLEST not in sizes:
-        raise NotMeasured(f"experiment {cells.experiments} has no batch size {SMALLEST} in these seeds")
-    probabilities = statistics.probability_best(errors)
-    by_size = ", ".join(f"{size:g}: {p:.2f}" for size, p in zip(sizes, probabilities, strict=True))
-    return Result(
-        float(probabilities[sizes.index(SMALLEST)]),
-        n_seeds=len(cells.runs),
-        experiment=cells.experiments,
-        **count_runs(tables, cells),
-        seeds_left_out=cells.seeds_left_out,
-        details=(f"probability by batch size: {by_size}", *details),
-    )
 
 
 def amended_analyses(tables: Tables) -> Analyses:
@@ -70,7 +49,7 @@ def amended_analyses(tables: Tables) -> Analyses:
 def probability_of_one_deployed(tables: Tables) -> Result:
     """Return the bootstrap probability that batch size 1 is the best, each batch size as it would be deployed."""
     chosen = choose(tables)
-    return _of_one(tables, chosen.cells, chosen.errors.to_numpy(), chosen.details())
+    return probability_of_smallest(tables, chosen.cells, chosen.errors.to_numpy(), chosen.details())
 
 
 def after_answer(verdicts) -> list[str]:

@@ -15,8 +15,8 @@ from smallbatch.claims.claim import (
     with_other_intervals,
 )
 from smallbatch.claims.conditions import EVALUATIONS
-from smallbatch.claims.contrasts import Estimator, over_seeds, scattered, slope, slope_weights
-from smallbatch.claims.deployable import POLICIES, choose
+from smallbatch.claims.contrasts import Estimator, over_seeds, slope, slope_weights
+from smallbatch.claims.deployable import POLICIES, choose, slope_of_chosen
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import CURVATURE, NOT_DECIDED, NOTHING, OPPOSITE, SLOPE, SUPPORTED
 from smallbatch.claims.tables import NotMeasured, Tables, cells_across, values_of
@@ -74,7 +74,7 @@ def analyses(tables: Tables) -> Analyses:
 def amended_analyses(tables: Tables) -> Analyses:
     """Return the analyses of each batch size as it would be deployed, and of every policy in every evaluation."""
     return Analyses(
-        Analysis(PRIMARY, SLOPE, deployed(1), "as deployed"),
+        Analysis(PRIMARY, SLOPE, slope_of_chosen(choose), "as deployed"),
         sensitivity=tuple(
             Analysis(f"{experiment}, {evaluation}", SLOPE, slope(experiment, evaluation, interval="t"), evaluation)
             for experiment in (*POLICIES, "linear_scaling")
@@ -84,24 +84,12 @@ def amended_analyses(tables: Tables) -> Analyses:
             Analysis(
                 "curvature",
                 CURVATURE,
-                deployed(2),
+                slope_of_chosen(choose, degree=2),
                 "as deployed",
                 "the test error is lowest at a batch size in between (its curve over log2 is a U)",
             ),
         ),
     )
-
-
-def deployed(degree: int) -> Estimator:
-    """Estimate slope (degree 1) or curvature (2) of the test error over batch sizes as they would be deployed."""
-
-    def estimate(tables: Tables) -> Result:
-        chosen = choose(tables)
-        values = chosen.errors.to_numpy() @ slope_weights(chosen.cells, degree)
-        result = over_seeds(tables, chosen.cells, values, "t", chosen.details())
-        return scattered(result, "recalibrated", slope_weights(chosen.cells, degree))
-
-    return estimate
 
 
 def slope_at_matched_loss(experiment: str) -> Estimator:

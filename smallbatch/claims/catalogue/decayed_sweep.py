@@ -1,0 +1,31 @@
+"""The claim *decayed-sweep*: with a learning rate that falls to zero, smaller batches generalize better."""
+
+from smallbatch.claims.claim import Claim, Plan, Words
+from smallbatch.claims.rules import NOTHING, OPPOSITE, SLOPE
+from smallbatch.claims.searched import sweep_analyses
+
+CLAIM = Claim(
+    "decayed-sweep",
+    "Do smaller batches generalize better when the learning rate falls to zero?",
+    "with a learning rate that falls to zero, smaller batches have a lower test error, each batch size at its "
+    "own best learning rate",
+    page="sweep",
+    words=Words(
+        "whether smaller batches generalize better with a learning rate that falls to zero",
+        "Yes. With a learning rate that falls to zero, smaller batches have a lower test error",
+        {
+            OPPOSITE: "No, the opposite. With a learning rate that falls to zero, smaller batches have a higher test "
+            "error",
+            NOTHING: "No. With a learning rate that falls to zero, the test error has no trend over the batch sizes of "
+            f"more than {SLOPE.margin:g} {SLOPE.unit}",
+        },
+    ),
+    registered=Plan(
+        "slope of the test error on log2 of the batch size, each at the learning rate and in the deployable evaluation "
+        "that experiment search chooses by validation error; curvature and best batch size beside it; Student's t "
+        "interval over seeds",
+        SLOPE.words(),
+        lambda tables: sweep_analyses(),
+    ),
+    study="decayed",
+)
