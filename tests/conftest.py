@@ -110,7 +110,7 @@ class Copy:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "workflow/stages.py", *arguments]
 
-    def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess:
         """Run a stage command to its end."""
         return subprocess.run(
             self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True,

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from smallbatch.claims import Verdict, Verdicts, words
 from smallbatch.claims.answer import second_round
 from smallbatch.claims.catalogue import find_claim
+from smallbatch.claims.claim import PRIMARY
 
 # The statistics of batch norm in an evaluation, as tables name them.
 EVALUATIONS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
@@ -59,6 +62,28 @@ def second_round_of(page: str) -> list[Verdict]:
     """Return the verdicts of the second round, of primary and other analyses, that belong to a page."""
     found = (verdict for verdicts in second_round().values() for verdict in verdicts)
     return [verdict for verdict in found if verdict.measured and find_claim(verdict.claim).page == page]
+
+
+def second_round_tables(page: str) -> dict:
+    """Return the verdicts of the second round that belong to a page: primary analyses, all others, and what is few.
+
+    `second_round` and `second_round_all` are tables; `second_round_few` says whether a primary analysis has too few
+    seeds for an interval.
+    """
+    verdicts = second_round_of(page)
+    primary = [v for v in verdicts if v.analysis == PRIMARY]
+    others = [[f"{v.claim}: {v.analysis}", *_found(v)] for v in verdicts if v.analysis != PRIMARY]
+    head, widths = ["Verdict", "Number"], [40, 18, 42]
+    asked = [[find_claim(v.claim).question, *_found(v)] for v in primary]
+    return {
+        "second_round": {"head": ["Question", *head], "rows": asked, "widths": widths},
+        "second_round_all": {"head": ["Analysis", *head], "rows": others, "widths": widths},
+        "second_round_few": any(np.isnan(v.result.low) for v in primary),
+    }
+
+
+def _found(verdict: Verdict) -> list:
+    return [[{"verdict": verdict.word}], words.number(verdict)]
 
 
 def analyses(verdicts: Verdicts, labels: Mapping[tuple[str, str], str]) -> dict:

@@ -5,7 +5,6 @@ import dataclasses
 import pandas as pd
 
 from smallbatch.claims import NotMeasured, words
-from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.conditions import (
     KERAS_MOMENTUM,
     LOW_MOMENTUM,
@@ -15,10 +14,10 @@ from smallbatch.claims.conditions import (
     TFSLIM_MOMENTUM,
 )
 from smallbatch.claims.rules import EXPLANATION
-from smallbatch.claims.verdicts import Verdict, Verdicts
+from smallbatch.claims.verdicts import Verdicts
 from smallbatch.figures.catalogue import one_value_per_channel, phantom_overfitting
 from smallbatch.figures.evidence import ARTEFACTS, FULL, Evidence
-from workflow.page_tables import EVALUATIONS, answered, second_round_of
+from workflow.page_tables import EVALUATIONS, answered, second_round_tables
 
 MOMENTUM = phantom_overfitting.MOMENTUM
 PAGE = "is-it-overfitting"
@@ -56,7 +55,7 @@ def numbers(study: str) -> dict:
         "pair": _table(amended, "batch-32-worse", PAIR, "Training and evaluation", "Test error, 32 minus 10"),
         **explanation(amended),
         **_question(evidence),
-        **_second_round(),
+        **second_round_tables(PAGE),
         **_phantom(),
         **_full(),
         **_one_value(),
@@ -104,24 +103,6 @@ def _question(evidence: Evidence) -> dict:
         found[f"steps_{size}"] = f"{steps[size]:,.0f}" if known else "(not measured)"
         found[f"window_{size}"] = f"{100 / (1 - float(momentum)) / steps[size]:.0f}" if known else "(not measured)"
     return found
-
-
-def _second_round() -> dict:
-    """Return the verdicts of the second round that belong to this page: primary analyses, and all others."""
-    verdicts = second_round_of(PAGE)
-    primary = [[find_claim(v.claim).question, *_found(v)] for v in verdicts if v.analysis == "main"]
-    others = [[f"{v.claim}: {v.analysis}", *_found(v)] for v in verdicts if v.analysis != "main"]
-    few = [v for v in verdicts if v.analysis == "main" and not pd.notna(v.result.low)]
-    head = ["Verdict", "Number"]
-    return {
-        "second_round": {"head": ["Question", *head], "rows": primary, "widths": [40, 18, 42]},
-        "second_round_all": {"head": ["Analysis", *head], "rows": others, "widths": [40, 18, 42]},
-        "second_round_few": bool(few),
-    }
-
-
-def _found(verdict: Verdict) -> list:
-    return [[{"verdict": verdict.word}], words.number(verdict)]
 
 
 def _phantom() -> dict:

@@ -8,7 +8,7 @@ from smallbatch.errors import StudyError
 from smallbatch.figures.evidence import Evidence
 from smallbatch.study.file import load_study
 from smallbatch.training.config import RunConfig
-from workflow.page_tables import EVALUATIONS, capital, plural, signed
+from workflow.page_tables import EVALUATIONS, capital, plural, second_round_tables, signed
 
 MISSING = "This was not measured in this study."
 NAMES = ("runs", "cost", "error", "memory", "artefact", "mismatch", "recalibrated", "gap", "seeds")
@@ -30,6 +30,7 @@ def numbers(study: str) -> dict:
         "by_size": {"head": BY_SIZE, "rows": [] if runs.empty else rows_by_size(runs)},
         "policies": policy_table(evidence),
         **_verdicts(evidence),
+        **second_round_tables("sweep"),
     }
 
 
