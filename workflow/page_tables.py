@@ -1,16 +1,31 @@
 """What the numbers of several pages have in common: counts, numbers, verdicts by name and tables of analyses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from smallbatch.claims import Verdict, Verdicts, words
+from smallbatch.claims import NotMeasured, Verdict, Verdicts, words
 from smallbatch.claims.answer import second_round
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.claim import PRIMARY
+from smallbatch.figures.evidence import PUBLISHED, Evidence
 
 # The statistics of batch norm in an evaluation, as tables name them.
 EVALUATIONS = {"moving": "moving averages", "batch": "per-batch", "recalibrated": "recalibrated"}
+
+
+def of_published(names: Iterable[str], compute: Callable[[Evidence], dict]) -> dict:
+    """Return what the code of an exercise prints, "exercise_<name>" by name: always of the published study.
+
+    `compute` gets its evidence, and computes in another way than the exercise does; without the study, the names have
+    no values.
+    """
+    try:
+        found = compute(Evidence(PUBLISHED).beside(PUBLISHED))
+    except NotMeasured:
+        found = dict.fromkeys(names, "(not measured)")
+    assert set(found) == set(names)
+    return {f"exercise_{name}": value for name, value in found.items()}
 
 
 def plural(n: int, noun: str) -> str:

@@ -5,7 +5,8 @@ import pandas as pd
 
 from smallbatch.claims import NotMeasured, words
 from smallbatch.figures.evidence import Evidence, FigureData
-from workflow.page_tables import analyses, named, plural
+from smallbatch.statistics import error_points, log2_weights
+from workflow.page_tables import analyses, named, of_published, plural, signed
 
 CONDITIONS = {
     "batch_size": "baseline",
@@ -53,6 +54,7 @@ def numbers(study: str) -> dict:
         **trained(evidence),
         **of_gradient(evidence),
         **of_batch_norm(evidence),
+        **of_published(("recalibrated", "moving"), ghost_slopes),
     }
 
 
@@ -138,3 +140,16 @@ def of_batch_norm(evidence: Evidence) -> dict[str, str | bool]:
     ratios = table[table["batch_size"] == size].groupby("place")["ratio"].mean()
     shown = (f"{value:.2f}" for value in (ratios.median(), ratios.min(), ratios.max()))
     return {"ratio": True, **dict(zip(names, (str(size), *shown), strict=True))}
+
+
+def ghost_slopes(evidence: Evidence) -> dict[str, str]:
+    """Return the slope over 4 to 32 images normalized together, recalibrated and in the moving averages."""
+    ghost = evidence.runs("ghost")
+    rows = pd.concat([ghost[ghost["used_normalization_batch_size"] >= 4], evidence.runs("batch_size", batch_size=32)])
+    error = error_points(rows["moving_test_accuracy"], evidence.tables.n_classes)
+    means = error.groupby(rows["used_normalization_batch_size"]).mean()
+    recalibrated = evidence.amended["batch-norm-noise"].result.number
+    return {
+        "recalibrated": signed(recalibrated, 2),
+        "moving": signed(log2_weights(means.index.to_numpy()) @ means.to_numpy(), 2),
+    }

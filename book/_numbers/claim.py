@@ -1,7 +1,11 @@
 """The numbers of the page that takes the claim apart: five statements, and what became of each."""
 
+from itertools import product
+
 from smallbatch.claims import CLAIMS
 from smallbatch.figures.evidence import Evidence
+from smallbatch.statistics import error_points
+from workflow.page_tables import of_published
 
 
 def numbers(study: str) -> dict:
@@ -24,5 +28,19 @@ def numbers(study: str) -> dict:
             ],
             "widths": [16, 28, 28, 14, 14],
         },
+        **of_published(("ahead", "pairs", "mean"), _luck),
         **{f"verdict_{claim.id}": evidence.amended[claim.id].word for claim in five},
     }
+
+
+def _luck(evidence: Evidence) -> dict[str, str]:
+    """Return how many pairs of one run each at 4 and at 32 put 32 ahead, of how many, and the mean difference."""
+    errors = {
+        size: error_points(
+            evidence.runs("batch_size", batch_size=size)["recalibrated_test_accuracy"], evidence.tables.n_classes
+        )
+        for size in (4, 32)
+    }
+    pairs = [large - small for small, large in product(errors[4], errors[32])]
+    ahead = sum(difference < 0 for difference in pairs)
+    return {"ahead": str(ahead), "pairs": str(len(pairs)), "mean": f"{sum(pairs) / len(pairs):.1f}"}

@@ -1,6 +1,7 @@
 """The numbers of the page about the price of a batch size: hours, memory, and minutes beside test errors."""
 
 import pandas as pd
+from scipy import stats
 
 from smallbatch.claims import NotMeasured, words
 from smallbatch.figures.catalogue.training_time import measured_cost, network_name, price, two_digits
@@ -8,8 +9,8 @@ from smallbatch.figures.evidence import Evidence
 from smallbatch.measurements.cost.memory import check_of_the_count, largest_that_fits, memory_on_gpu
 from smallbatch.measurements.cost.parameters import FULL, MINIATURE, Config
 from smallbatch.measurements.cost.summary import hours_of_a_run
-from smallbatch.measurements.cost.table import CARD, HERE
-from workflow.page_tables import analyses, named
+from smallbatch.measurements.cost.table import CARD, HERE, medians
+from workflow.page_tables import analyses, named, of_published
 
 AMENDED = {
     ("runtime", "main"): "Wall time of whole trainings (primary analysis)",
@@ -36,6 +37,7 @@ def numbers(study: str) -> dict:
         "registered": analyses(registered, REGISTERED),
         "price": price_by_size(evidence),
         **measured(evidence),
+        **of_published(("one", "many", "off"), _price_of_a_step),
     }
 
 
@@ -127,3 +129,18 @@ def check(config: Config, table: pd.DataFrame) -> dict:
     labels = {network.label: network_name(network.name, network.image_size) for network in config.measured()}
     rows = [[labels[name], f"{one['ratio']:.2f}"] for name, one in check_of_the_count(config, table).items()]
     return {"head": ["Network and images", "Memory of one image more, measured over counted"], "rows": rows}
+
+
+def _price_of_a_step(evidence: Evidence) -> dict[str, str]:
+    """Return which part (%) of a step of the miniature at its smaller images does not depend on the batch.
+
+    By a line through the times of all batch sizes: with one image, with 32, and how far the line is off at most.
+    """
+    config, table, _, _ = measured_cost(evidence)
+    wide = medians(table, HERE, ["seconds_per_step"]).reset_index()
+    wide = wide[(wide["network"] == MINIATURE) & (wide["image_size"] == config.image_sizes[0])]
+    sizes, seconds = wide["batch_size"], wide["seconds_per_step"]
+    line = stats.linregress(sizes, seconds)
+    on_line = line.intercept + line.slope * sizes
+    one, many = (100 * line.intercept / (line.intercept + line.slope * size) for size in (1, 32))
+    return {"one": f"{one:.0f}", "many": f"{many:.0f}", "off": f"{100 * (seconds / on_line - 1).abs().max():.0f}"}

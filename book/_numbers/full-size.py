@@ -7,9 +7,10 @@ import pandas as pd
 
 from smallbatch.claims import NotMeasured, Verdict, Verdicts, words
 from smallbatch.figures.catalogue.error_by_batch_size import errors_of_both_networks
+from smallbatch.figures.catalogue.training_time import geometric_mean
 from smallbatch.figures.evidence import GPU, PUBLISHED, Evidence
 from smallbatch.study.overview import Overview
-from workflow.page_tables import and_list, named, number, plural, signed
+from workflow.page_tables import and_list, named, number, of_published, plural, signed
 
 SMALL, LARGE = "Miniature", "Published network"
 LONG = "momentum 0.9997, an averaging window longer than the training"
@@ -47,15 +48,16 @@ BY_MOMENTUM = ["Momentum", "Batch size", "Seeds", "Moving averages (%)", "Recali
 def numbers(study: str) -> dict:
     """Return them by name; `study` makes no difference."""
     empty = {"head": ["", ""], "rows": []}
+    times = of_published(("cpu", "gpu"), _times_as_long)
     try:
         small = Evidence(PUBLISHED)
         full = small.beside(GPU)
-        return {"measured": True, **of_runs(full), **of_verdicts(small, full)}
+        return {"measured": True, **of_runs(full), **of_verdicts(small, full), **times}
     except NotMeasured:
         tables = dict.fromkeys(("by_size", "by_momentum", "compared", "registered"), empty)
         verdicts = {f"{name}_{part}": "" for name in VERDICTS for part in ("verdict", "number")}
         measured = {f"{name}_measured": False for name in VERDICTS}
-        return {"measured": False, **dict.fromkeys(TEXTS, ""), **tables, **verdicts, **measured}
+        return {"measured": False, **dict.fromkeys(TEXTS, ""), **tables, **verdicts, **measured, **times}
 
 
 def of_verdicts(small: Evidence, full: Evidence) -> dict:
@@ -155,3 +157,11 @@ def of_twins(pair: pd.DataFrame) -> dict[str, str]:
         "twins_median": f"{twins.median():.1f}",
         "pooled": signed(error[32] - error[10]),
     }
+
+
+def _times_as_long(evidence: Evidence) -> dict[str, str]:
+    """Return the time of batch size 1 over that of 32, seeds paired: the miniature's on a CPU, and this one's."""
+    runs = evidence.beside(GPU).runs("batch_size").set_index(["seed", "batch_size"])["seconds_training"]
+    paired = (runs.xs(1, level="batch_size") / runs.xs(32, level="batch_size")).dropna()
+    cpu = evidence.amended["runtime"].result.number
+    return {"cpu": f"{cpu:.1f}", "gpu": f"{geometric_mean(paired):.1f}"}

@@ -8,8 +8,11 @@ from smallbatch.claims import AMENDED_CLAIMS, CLAIMS, VERDICTS, words
 from smallbatch.claims.answer import answer, gathered
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.results import SEEDS_FOR_TEST
-from smallbatch.figures.evidence import Evidence, FigureData
+from smallbatch.figures.catalogue.phantom_overfitting import EXPERIMENT, MOMENTUM
+from smallbatch.figures.catalogue.results_at_a_glance import question_first
+from smallbatch.figures.evidence import ARTEFACTS, Evidence, FigureData
 from smallbatch.study.overview import Overview
+from workflow.page_tables import of_published
 
 
 def numbers(study: str) -> dict:
@@ -27,7 +30,7 @@ def numbers(study: str) -> dict:
         },
         "at_a_glance": {
             "head": ["Question", "Verdict", "Number that decides", "As first registered"],
-            "rows": [_row(claim.id, evidence) for claim in amended],
+            "rows": [_row(claim.id, evidence) for claim in question_first()],
             "widths": [34, 14, 30, 22],
         },
         "second_round": {
@@ -40,6 +43,9 @@ def numbers(study: str) -> dict:
             ],
             "widths": [45, 15, 40],
         },
+        **of_published(("train", "test"), _one_check),
+        "small_batches": _said("regularization", evidence),
+        "small_noise": _said("batch-norm-noise", evidence),
         "n_claims": len(amended),
         "n_seeds": SEEDS_FOR_TEST,
         "counts": _counts([evidence.amended[claim.id].word for claim in amended]),
@@ -57,6 +63,13 @@ def _row(claim: str, evidence: Evidence) -> list:
     return [_question(claim), [{"verdict": verdict.word}], _number(verdict), before]
 
 
+def _said(claim: str, evidence: Evidence) -> str:
+    """Return the short answer to a claim's question with its number, as one sentence where it is one."""
+    verdict = evidence.amended[claim]
+    text = words.answer(evidence.amended, claim)
+    return f"{text.removesuffix('.')} ({words.number(verdict)})." if verdict.measured else text
+
+
 def _question(claim: str) -> list:
     described = find_claim(claim)
     return [{"page": described.page, "text": described.question}]
@@ -69,3 +82,10 @@ def _number(verdict) -> str:
 def _counts(found: list[str]) -> str:
     counted = Counter(found)
     return ", ".join(f"{counted[word]} {word}" for word in VERDICTS if word in counted)
+
+
+def _one_check(evidence: Evidence) -> dict[str, str]:
+    """Return accuracies (%) with the long averaging window: of training and test images, evaluated alike."""
+    runs, _ = evidence.published(ARTEFACTS, EXPERIMENT)
+    long = runs[runs[MOMENTUM] == runs[MOMENTUM].max()]
+    return {split: f"{100 * long[f'moving_{split}_accuracy'].mean():.1f}" for split in ("train", "test")}

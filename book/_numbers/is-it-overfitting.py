@@ -17,7 +17,8 @@ from smallbatch.claims.rules import EXPLANATION
 from smallbatch.claims.verdicts import Verdicts
 from smallbatch.figures.catalogue import one_value_per_channel, phantom_overfitting
 from smallbatch.figures.evidence import ARTEFACTS, FULL, Evidence
-from workflow.page_tables import EVALUATIONS, answered, second_round_tables
+from smallbatch.statistics import error_points
+from workflow.page_tables import EVALUATIONS, answered, of_published, second_round_tables
 
 MOMENTUM = phantom_overfitting.MOMENTUM
 PAGE = "is-it-overfitting"
@@ -59,6 +60,7 @@ def numbers(study: str) -> dict:
         **_phantom(),
         **_full(),
         **_one_value(),
+        **of_published(("train", "test"), _cost_by_split),
     }
 
 
@@ -187,3 +189,15 @@ def _one_value() -> dict:
     }
     guessing = f"{one_value_per_channel.CHANCE_LOSS:.2f}"
     return {"one_value": True, "guessing": guessing, "small": small, "large": large, **ends}
+
+
+def _cost_by_split(evidence: Evidence) -> dict[str, str]:
+    """Return what the averages cost (points) on training and on test images, with the question's window."""
+    runs = evidence.runs(MATCHED_WINDOW, batch_size=RENTED_BATCH_SIZE)
+    n_classes = evidence.tables.n_classes
+    errors = {
+        (name, split): error_points(runs[f"{name}_{split}_accuracy"], n_classes).mean()
+        for name in ("moving", "recalibrated")
+        for split in ("train", "test")
+    }
+    return {split: f"{errors['moving', split] - errors['recalibrated', split]:.1f}" for split in ("train", "test")}

@@ -9,7 +9,7 @@ from smallbatch.claims import NotMeasured, Verdict, chosen_learning_rates, words
 from smallbatch.figures.evidence import Evidence, FigureData
 from smallbatch.measurements.stable_learning_rate import pooled
 from smallbatch.statistics import Estimate
-from workflow.page_tables import analyses, named, plural, signed
+from workflow.page_tables import analyses, named, of_published, plural, signed
 
 PANELS = {
     "Best rate of one step, recalibrated statistics": pooled.PANELS[0],
@@ -50,6 +50,7 @@ def numbers(study: str) -> dict:
         "registered": analyses(registered, REGISTERED),
         **measured(evidence),
         "chosen": chosen(evidence),
+        **of_published(("fixed", "per_batch"), _from_4_to_16),
     }
 
 
@@ -162,3 +163,13 @@ def chosen(evidence: Evidence) -> dict:
         for row in table.itertuples()
     ]
     return {"head": head, "rows": rows}
+
+
+def _from_4_to_16(evidence: Evidence) -> dict[str, str]:
+    """Return how many times the stable rate of batch size 4 that of 16 is: statistics fixed, and of each batch."""
+    _, fixed, per_batch = panels(evidence.measured("stable_learning_rate").table).values()
+    found = {}
+    for name, part in {"fixed": fixed, "per_batch": per_batch}.items():
+        means = np.log(part["learning_rate"]).groupby(part["batch_size"]).mean()
+        found[name] = f"{np.exp(means[16] - means[4]):.1f}"
+    return found

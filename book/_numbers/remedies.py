@@ -7,12 +7,19 @@ from smallbatch.claims import PRIMARY, NotMeasured, words
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.catalogue.dropout import AFTER_THE_LAST, BETWEEN
 from smallbatch.claims.conditions import KERAS_MOMENTUM, LOW_MOMENTUM, TFSLIM_MOMENTUM
-from smallbatch.claims.remedies import RECALIBRATION, WORTH_COMBINING, combinations, in_words
+from smallbatch.claims.remedies import (
+    BASELINE,
+    RECALIBRATION,
+    WORTH_COMBINING,
+    combinations,
+    find_remedies,
+    in_words,
+)
 from smallbatch.claims.rules import LOWER, SUPPORTED
 from smallbatch.claims.verdicts import Verdict, Verdicts
 from smallbatch.figures.catalogue.batch_norm_momentum import weights_of_initial_values
 from smallbatch.figures.evidence import Evidence, FigureData
-from workflow.page_tables import EVALUATIONS, answered, second_round_of
+from workflow.page_tables import EVALUATIONS, answered, of_published, second_round_of
 
 PAGE = "remedies"
 SIZES = (10, 32)
@@ -43,6 +50,7 @@ def numbers(study: str) -> dict:
         },
         "sixty": {"head": ["Comparison", "Test error", "Verdict"], "rows": sixty_rows(amended), "widths": [46, 36, 18]},
         "second_round": _second_round(),
+        **of_published(("promised", "kept"), _chosen_by_one_seed),
         **remedies(evidence),
         "what_was_run": {"head": ["Experiment", "Runs"], "rows": what_was_run(evidence), "widths": [20, 80]},
     }
@@ -211,3 +219,16 @@ def what_was_run(evidence: Evidence) -> list[list[str]]:
             text = f"Not measured in this study: {reason}."
         rows.append([experiment, text])
     return rows
+
+
+def _chosen_by_one_seed(evidence: Evidence) -> dict[str, str]:
+    """Return what the best remedy of one seed's validation images promises (points), and other seeds keep of it."""
+    tried = find_remedies(evidence.tables)
+    errors = {split: tried.errors(evidence.tables, "recalibrated", split) for split in ("validation", "test")}
+    promised, kept = [], []
+    for seed in errors["test"].index:
+        validation, others = errors["validation"].loc[seed], errors["test"].drop(index=seed)
+        remedy = validation.drop(BASELINE).idxmin()
+        promised.append(validation[BASELINE] - validation[remedy])
+        kept.append((others[BASELINE] - others[remedy]).mean())
+    return {"promised": f"{np.mean(promised):.1f}", "kept": f"{np.mean(kept):.1f}"}

@@ -1,5 +1,6 @@
 """The numbers of the page about the paper behind the claim: accuracy, speed and learning rates on four data sets."""
 
+import numpy as np
 import pandas as pd
 
 from smallbatch.claims import SOURCE_CLAIMS, NotMeasured, Tables, Verdict, Verdicts, judge
@@ -7,7 +8,7 @@ from smallbatch.claims.catalogue.source import BETTER_OR_WORSE, FASTER, SAME
 from smallbatch.figures.catalogue.wilson_martinez import DATASETS
 from smallbatch.figures.evidence import Evidence
 from smallbatch.measurements.wilson_martinez.summary import named
-from workflow.page_tables import and_list, signed
+from workflow.page_tables import and_list, of_published, signed
 
 SLOPES = ("mean_small", "mean_large", "sum_small", "sum_large")
 TEXTS = ("repetitions", "accuracy_verdict", "speed_verdict", "n_sets", "n_equal", "n_faster", "better", "worse",
@@ -19,6 +20,7 @@ HEAD = ["Data set", "Accuracy at batch size 1, minus that of the whole set (poin
 def numbers(study: str) -> dict:
     """Return them by name."""
     rules = {"same": f"{SAME.margin:.0f}", "faster": f"{FASTER.supported:.0f}"}
+    rules |= of_published(("ratio", "images"), _sum_of_all)
     try:
         points, summaries, _ = Evidence(study).measurement("wilson_martinez")
     except NotMeasured:
@@ -71,3 +73,12 @@ def cell(verdict: Verdict) -> list:
     number, low, high = (signed(value) for value in (verdict.result.number, verdict.result.low, verdict.result.high))
     side = BETTER_OR_WORSE.get(verdict.kind)
     return [f"{number} ({low} to {high}) ", {"verdict": verdict.word}, f" {side}" if side else ""]
+
+
+def _sum_of_all(evidence: Evidence) -> dict[str, str]:
+    """Return the stable rate of the digits' whole training set, mean over sum of the gradients, and its images."""
+    points, _, _ = evidence.measurement("wilson_martinez")
+    points = points[points["dataset"] == "digits"]
+    whole = points[points["batch_size"] == points["batch_size"].max()]
+    rates = np.log(whole["largest_stable_rate"]).groupby(whole["gradient"]).mean()
+    return {"ratio": f"{np.exp(rates['mean'] - rates['sum']):.0f}", "images": str(whole["batch_size"].iloc[0])}

@@ -6,9 +6,10 @@ from smallbatch.claims import NotMeasured, policies, words
 from smallbatch.claims.catalogue.regularization import WITHOUT_ONE
 from smallbatch.errors import StudyError
 from smallbatch.figures.evidence import Evidence
+from smallbatch.statistics import log2_weights
 from smallbatch.study.file import load_study
 from smallbatch.training.config import RunConfig
-from workflow.page_tables import EVALUATIONS, capital, plural, second_round_tables, signed
+from workflow.page_tables import EVALUATIONS, capital, of_published, plural, second_round_tables, signed
 
 MISSING = "This was not measured in this study."
 NAMES = ("runs", "cost", "error", "memory", "artefact", "mismatch", "recalibrated", "gap", "seeds")
@@ -31,6 +32,7 @@ def numbers(study: str) -> dict:
         "policies": policy_table(evidence),
         **_verdicts(evidence),
         **second_round_tables("sweep"),
+        **of_published(("all", "without_one"), _slopes),
     }
 
 
@@ -197,3 +199,11 @@ def sentences(runs: pd.DataFrame, history: pd.DataFrame) -> dict[str, str]:
         "seeds": f"With {plural(n_compared, 'seed')} the smallest p value that an exact two-sided sign-flip test of a "
         f"paired difference can give is {min(1, 2 / 2**n_compared):.2g}, whatever the runs show.",
     }
+
+
+def _slopes(evidence: Evidence) -> dict[str, str]:
+    """Return the slope (points per doubling) at one rate in moving averages, of all sizes and without size 1."""
+    means = by_size(evidence.runs("batch_size"))["moving"].drop(index=1)
+    without_one = log2_weights(means.index.to_numpy()) @ means.to_numpy()
+    whole = evidence.amended["regularization", "batch_size, moving"].result.number
+    return {"all": signed(whole, 2), "without_one": signed(without_one, 2)}
