@@ -9,8 +9,8 @@ import pandas as pd
 from smallbatch.batchnorm.usage import refuse_what_cannot_be_seen
 from smallbatch.diagnosis import causes, layerwise, parts, wording
 from smallbatch.diagnosis.data import Source
-from smallbatch.diagnosis.preparing import Prepared, image_shape, prepare
-from smallbatch.diagnosis.scoring import Scoring, decide, require_agreement
+from smallbatch.diagnosis.preparing import CHECKED, Prepared, compiled_as, image_shape, prepare
+from smallbatch.diagnosis.scoring import Scoring, decide, refuse_weighted_metrics, require_agreement
 from smallbatch.diagnosis.sweeping import BATCH, GROUP, MOVING, RECALIBRATED, SORTED, Sweep, measure, sortedness
 from smallbatch.errors import ParameterError, require
 
@@ -153,8 +153,9 @@ def diagnose(
     size = batch_size or sources[0].batch_size
     prepared = prepare(model, sources[0])
     refuse_what_cannot_be_seen(prepared.usage)
-    scoring = _scoring(prepared, sources)
-    return _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold)
+    train, validation = (Sweep(prepared.evaluator, source, size) for source in sources)
+    scoring = _scoring(prepared, train, validation)
+    return _diagnosis(prepared, scoring, sources, train, validation, threshold, loss_threshold)
 
 
 def require_whole(name: str, value, optional: bool = False) -> None:
@@ -163,24 +164,28 @@ def require_whole(name: str, value, optional: bool = False) -> None:
     require(name, value, whole or (optional and value is None), "a whole number, 1 or more")
 
 
-def _scoring(prepared: Prepared, sources: tuple[Source, Source]) -> Scoring:
+def _scoring(prepared: Prepared, *sweeps: Sweep) -> Scoring:
     """Return how predictions are scored, checked against `evaluate` on the first images of both sets."""
-    scoring = None
-    for source in sources:
-        images, labels = (part[:64] for part in source.first)
-        outputs = prepared.evaluator.predict(images[np.resize(np.arange(len(images)), 64)])
-        values, mask = outputs.values[: len(images)], outputs.mask
-        scoring = scoring or decide(prepared.evaluator.model, images, values, labels, source.name)
-        scores = scoring(values, labels, None if mask is None else mask[: len(images)], source.name)
-        if not prepared.evaluator.depends_on_batch:
-            require_agreement(scoring, images, values, labels, scores, source.name)
+    scoring, model = None, prepared.evaluator.model
+    for sweep in sweeps:
+        images, labels, outputs = sweep.start()
+        if sweep.source.weighted:
+            refuse_weighted_metrics(model, sweep.name)
+        few, of_few, mask = images[:CHECKED], labels[:CHECKED], outputs.mask
+        values, mask = outputs.values[:CHECKED], None if mask is None else mask[:CHECKED]
+        scoring = scoring or decide(model, few, values, of_few, sweep.name)
+        scores = scoring(values, of_few, mask, sweep.name)
+        alike = scoring.metric, scoring.kind, labels.dtype, labels.shape[1:]
+        if prepared.evaluator.depends_on_batch or (compiled_as(model, "evaluate"), alike) in prepared.compared:
+            continue
+        require_agreement(scoring, few, values, of_few, scores, sweep.name)
+        prepared.compared.add((compiled_as(model, "evaluate"), alike))
     return scoring
 
 
-def _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold) -> Diagnosis:
-    evaluator, model = prepared.evaluator, prepared.evaluator.model
-    train, validation = (Sweep(evaluator, scoring, source, size) for source in sources)
-    train.moving_and_batch()
+def _diagnosis(prepared, scoring, sources, train, validation, threshold, loss_threshold) -> Diagnosis:
+    evaluator, model, size = prepared.evaluator, prepared.evaluator.model, train.size
+    train.moving_and_batch(scoring)
     if evaluator.layers:
         measured = train.measured
         if size != GROUP:
@@ -189,7 +194,7 @@ def _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold) -> D
     else:
         measured, statistics = train.measured, []
     train.recalibrated(statistics)
-    validation.moving_and_batch(mixed=train.mixed, statistics=statistics)
+    validation.moving_and_batch(scoring, mixed=train.mixed, statistics=statistics)
 
     momenta = [layer.momentum for layer in evaluator.layers]
     momentum = float(np.median(momenta)) if momenta else np.nan
@@ -269,6 +274,9 @@ def _notes(train, validation, sources, size, harms, recall, scoring) -> list[str
                 f"The batches of {source.name} are sorted by class, so they were mixed here; where `fit` gets them "
                 "like that, shuffle them."
             )
+    weighted = [source.name for source in sources if source.weighted]
+    if weighted:
+        found.append(f"Sample weights of {' and '.join(weighted)} are not used: every image counts once.")
     if _arrays_are_sorted(sources[0], size):
         found.append("The training images are sorted by class, so they were taken in a random order here.")
     if causes.values_differ(train, validation):

@@ -23,10 +23,15 @@ HALF_PRECISION = 5e-2
 
 
 class Prepared(NamedTuple):
-    """A model with what its batch norm does, an evaluator for it, and the outputs of `predict` for the first images."""
+    """A model with what its batch norm does, an evaluator for it, and which of its compiled functions were compared.
+
+    `compared` holds what was compared with the evaluator and agreed: a compiled function stays what it is, so one
+    comparison is enough.
+    """
 
     evaluator: Evaluator
     usage: Usage
+    compared: set
 
 
 def image_shape(model: keras.Model) -> tuple | None:
@@ -45,17 +50,31 @@ def prepare(model: keras.Model, source: Source) -> Prepared:
     changes them on the way, and statistics measured on them would be those of other images.
     """
     images, labels = source.first
+    found = _kept(model, images)
+    if found is not None and compiled_as(model, "predict") in found.compared:
+        return found
     images = images[np.resize(np.arange(len(images)), CHECKED)]
     labels = None if labels is None else labels[np.resize(np.arange(len(labels)), CHECKED)]
     expected = _predict(model, images)
-    found = _kept(model, images)
     if found is None:
         seen = usage(model, images, labels)
-        found = Prepared(Evaluator(model, seen), seen)
+        found = Prepared(Evaluator(model, seen), seen, set())
         # Beside the model's own attributes, so that Keras tracks and saves nothing of it.
         object.__setattr__(model, "_smallbatch_prepared", (_key(model, images), found))
     _require_the_same(model, found.evaluator.predict(images).values, expected, images)
+    found.compared.add(compiled_as(model, "predict"))
     return found
+
+
+def compiled_as(model: keras.Model, method: str) -> tuple:
+    """Return what a method of the model runs as, as long as that cannot change: its compiled function.
+
+    A new object each time, which is equal to no other, where it can: in a method of somebody's own, or uncompiled.
+    """
+    function = getattr(model, {"predict": "predict_function", "evaluate": "test_function"}[method], None)
+    own = getattr(type(model), method) is not getattr(keras.Model, method) or method in vars(model)
+    settled = function is not None and not own and not getattr(model, "run_eagerly", False)
+    return method, function if settled else object()
 
 
 def _kept(model, images) -> Prepared | None:
