@@ -46,6 +46,11 @@ class Source:
         """Whether the images lie in memory, so that they can be taken in any order."""
         return self._arrays is not None
 
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The labels of arrays in their own order, (n, ...); None where there are none, or they come in batches."""
+        return self._arrays and self._arrays[1]
+
     def batches(self, size: int, mixed: bool = False, in_order: bool = False) -> Iterator[tuple]:
         """Yield (images, labels), labels None where there are none.
 

@@ -96,12 +96,13 @@ class Measured:
     """Pools for each measured layer: over all images, and as moving averages would have them at rest."""
 
     def __init__(self, evaluator: Evaluator):
-        self._layers = evaluator.measured
+        self._layers, self.n_images = evaluator.measured, 0
         self.pools, self.at_rest = [Pool() for _ in self._layers], [AtRest() for _ in self._layers]
 
     def add(self, outputs: Outputs, counted: int, n: int, size: int) -> None:
         """Add the blocks of a chunk of n images, of which the first `counted` count, in batches of `size`."""
         whole = counted // size * size
+        self.n_images += counted
         for pool, rest, blocks in zip(self.pools, self.at_rest, outputs.blocks, strict=True):
             for mean, variance, weight in blocks:
                 rows = len(mean) // n
@@ -127,6 +128,10 @@ class Measured:
         """Return what the moving averages of `layers` come to at rest, None where no whole batch was seen."""
         rests = [self._of(layer, self.at_rest) for layer in layers]
         return [rest.statistics() for rest in rests] if all(rest.n for rest in rests) else None
+
+    def varies(self, layer) -> bool:
+        """Return whether the images differ in what reaches a layer."""
+        return self._of(layer, self.pools).varies
 
     def _of(self, layer, pools):
         return next(pool for other, pool in zip(self._layers, pools, strict=True) if other is layer)

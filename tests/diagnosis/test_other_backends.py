@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-CHOSEN = "sequential or without or masked or lagging or callback or returned or second"
+CHOSEN = "sequential or without or masked or lagging or callback or second"
 
 
 @pytest.mark.slow
