@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from smallbatch.backend import by_backend
-from smallbatch.batchnorm.layers import normalize_in_groups, position_weights
+from smallbatch.batchnorm.layers import normalize_in_groups, pooled, position_weights
 from smallbatch.batchnorm.observed import Statistics
 from smallbatch.batchnorm.stepping import call_model
 from smallbatch.batchnorm.usage import BATCHES, FORCED, FROZEN, Usage
@@ -112,13 +112,15 @@ class Evaluator:
         n_images = ops.shape(images)[0]
 
         def instead(layer, original, inputs, training, mask):
+            block = None
             if way.in_batches and id(layer) in blocks:
-                blocks[id(layer)].append(_block(layer, inputs, mask))
+                block = _block(layer, inputs, mask)
+                blocks[id(layer)].append(block)
             rows = ops.shape(inputs)[0] // n_images
             place = next((k for k, other in enumerate(self.layers) if other is layer), None)
             if way.in_batches and place is not None and place >= way.n_fixed:
-                group = getattr(layer, "ghost_batch_size", size)
-                return normalize_in_groups(layer, inputs, group * rows, mask)[0]
+                group = getattr(layer, "ghost_batch_size", size) * rows
+                return normalize_in_groups(layer, inputs, group, mask, pooled(*block, group))[0]
             if way.in_batches and any(other is layer for other in self._forced):
                 return normalize_in_groups(layer, inputs, size * rows, mask)[0]
             return original(training if any(other is layer for other in self._forced) else False)
@@ -135,9 +137,9 @@ class Evaluator:
 
 
 def _block(layer, inputs, mask):
-    """Return mean, variance and weight per row; float32 whatever the layer computes in."""
+    """Return mean, variance and weight per row, in float32 at least."""
     axes = [k for k in range(1, len(inputs.shape)) if k != layer.axis % len(inputs.shape)]
-    inputs = ops.cast(inputs, "float32")
+    inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
     if mask is None:
         return (*(ops.moments(inputs, axes=axes) if axes else (inputs, ops.zeros_like(inputs))), None)
     weight = position_weights(mask, inputs)

@@ -180,24 +180,29 @@ class GroupNormalization(keras.layers.GroupNormalization):
         return super().call(inputs)
 
 
-def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, size: int, mask=None):
+def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, size: int, mask=None, moments=None):
     """Return batch norm's output with each `size` consecutive images normalized by their own statistics.
 
     `inputs` is (n, ..., channels) with n a multiple of `size`. Also returns the statistics used: mean and (biased)
     variance, both (n / size, channels). `mask` (n, ...), as Keras hands it to the layer, is true where a position
     counts. The layer's moving averages are left alone. Batch renormalization (`renorm=True`) is computed as in
-    training, with its corrections r and d (Ioffe 2017).
+    training, with its corrections r and d (Ioffe 2017). `moments` saves computing the statistics: those of `pooled`.
     """
     inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
     axis = batch_norm.axis % len(inputs.shape)
     # (n, ...) becomes (n / size, size, ...); the channel axis moves one to the right.
     grouped = ops.reshape(inputs, (-1, size, *ops.shape(inputs)[1:]))
     others = [k for k in range(1, len(inputs.shape) + 1) if k != axis + 1]
-    weight = None if mask is None else ops.reshape(position_weights(mask, inputs), ops.shape(grouped))
-    mean, variance = _moments(grouped, others, weight)
-    scale = ops.rsqrt(variance + batch_norm.epsilon)
+    channels = inputs.shape[axis]
     per_channel = [1] * len(grouped.shape)
     per_channel[axis + 1] = -1
+    if moments is None:
+        weight = None if mask is None else ops.reshape(position_weights(mask, inputs), ops.shape(grouped))
+        mean, variance = _moments(grouped, others, weight)
+    else:
+        of_groups = [-1, *(channels if k == axis + 1 else 1 for k in range(1, len(grouped.shape)))]
+        mean, variance = (ops.reshape(part, of_groups) for part in moments)
+    scale = ops.rsqrt(variance + batch_norm.epsilon)
     shift = None
     if getattr(batch_norm, "renorm", False):
         r, shift = _renormalization(batch_norm, mean, variance, per_channel)
@@ -212,8 +217,21 @@ def normalize_in_groups(batch_norm: keras.layers.BatchNormalization, inputs, siz
     if batch_norm.center:
         outputs = outputs + ops.reshape(ops.cast(batch_norm.beta, inputs.dtype), per_channel)
     outputs = ops.cast(ops.reshape(outputs, ops.shape(inputs)), batch_norm.compute_dtype)
-    channels = inputs.shape[axis]
     return outputs, ops.reshape(mean, (-1, channels)), ops.reshape(variance, (-1, channels))
+
+
+def pooled(mean, variance, weight, size: int):
+    """Return mean and variance of each `size` consecutive rows, (n / size, channels), from those of each row.
+
+    `mean` and `variance` are (n, channels); `weight` (n,), how many positions of a row count, None where all do.
+    """
+    shape = (-1, size, mean.shape[-1])
+    mean, variance = ops.reshape(mean, shape), ops.reshape(variance, shape)
+    ones = ops.ones_like(mean[..., :1]) if weight is None else ops.reshape(weight, (-1, size, 1))
+    total = ops.maximum(ops.sum(ones, axis=1, keepdims=True), 1.0)
+    of_group = ops.sum(mean * ones, axis=1, keepdims=True) / total
+    around = ops.sum((variance + ops.square(mean - of_group)) * ones, axis=1, keepdims=True) / total
+    return of_group[:, 0], around[:, 0]
 
 
 def position_weights(mask, inputs):

@@ -7,17 +7,25 @@ class Pool:
     """Mean and (biased) variance of a layer's inputs over all images and positions, from those of each image."""
 
     def __init__(self):
-        self.n, self.sum, self.square_sum = 0, 0.0, 0.0
+        self.n, self.sum, self.square_sum, self._squared_means = 0, 0.0, 0.0, 0.0
 
     def add(self, mean: np.ndarray, variance: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Add images by mean and variance, both (n, channels); `weight` (n,) where they do not count alike."""
         mean, variance = mean.astype(np.float64), variance.astype(np.float64)
-        square = variance + mean**2
+        square_of_mean = mean**2
+        square = variance + square_of_mean
         if weight is not None:
-            mean, square = mean * weight[:, np.newaxis], square * weight[:, np.newaxis]
+            mean, square, square_of_mean = (part * weight[:, np.newaxis] for part in (mean, square, square_of_mean))
         self.n += len(mean) if weight is None else weight.sum(dtype=np.float64)
         self.sum = self.sum + mean.sum(axis=0)
         self.square_sum = self.square_sum + square.sum(axis=0)
+        self._squared_means = self._squared_means + square_of_mean.sum(axis=0)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the means of images differ in any channel."""
+        square = np.square(self.sum / self.n)
+        return bool((self._squared_means / self.n - square > 1e-12 * (1 + square)).any())
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance, both (channels,)."""

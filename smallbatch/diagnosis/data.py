@@ -20,7 +20,8 @@ class Source:
     """Images with or without labels, to be read again and again, in batches and in chunks.
 
     `name` is that of the parameter, for messages; `steps` the number of batches to read of what does not end;
-    `image_shape` that of the model's input, with the batch axis, where it is known. Raises `ParameterError` or
+    `image_shape` that of the model's input, with the batch axis, where it is known. `weighted` says whether weights
+    came with the images read so far that differ; every image counts once all the same. Raises `ParameterError` or
     `DataError`, naming what is allowed, for what cannot be read as images in batches.
     """
 
@@ -28,6 +29,7 @@ class Source:
         self.name, self._shape = name, image_shape
         forms.require_steps(name, steps)
         self._arrays = self._batches = None
+        self.weighted = isinstance(data, tuple) and forms.weights_differ(data)
         pair = forms.as_pair(data, name, image_shape)
         if pair is not None:
             self._arrays = forms.checked_arrays(pair, name)
@@ -43,6 +45,11 @@ class Source:
     def is_arrays(self) -> bool:
         """Whether the images lie in memory, so that they can be taken in any order."""
         return self._arrays is not None
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The labels of arrays in their own order, (n, ...); None where there are none, or they come in batches."""
+        return self._arrays and self._arrays[1]
 
     def batches(self, size: int, mixed: bool = False, in_order: bool = False) -> Iterator[tuple]:
         """Yield (images, labels), labels None where there are none.
@@ -76,6 +83,7 @@ class Source:
         n = 0
         for batch in self._batches():
             n += 1
+            self.weighted = self.weighted or forms.weights_differ(batch)
             yield self._checked(*forms.images_and_labels(batch, self.name))
         if n == 0:
             raise DataError(f"{self.name}: there are no images in these data.")

@@ -9,13 +9,11 @@ import pandas as pd
 from smallbatch.batchnorm.usage import refuse_what_cannot_be_seen
 from smallbatch.diagnosis import causes, layerwise, parts, wording
 from smallbatch.diagnosis.data import Source
-from smallbatch.diagnosis.preparing import Prepared, image_shape, prepare
-from smallbatch.diagnosis.scoring import Scoring, decide, require_agreement
-from smallbatch.diagnosis.sweeping import BATCH, GROUP, MOVING, RECALIBRATED, SORTED, Sweep, measure, sortedness
+from smallbatch.diagnosis.notes import has_rare_class, notes_on_data
+from smallbatch.diagnosis.preparing import CHECKED, Prepared, compiled_as, image_shape, prepare
+from smallbatch.diagnosis.scoring import Scoring, decide, refuse_weighted_metrics, require_agreement
+from smallbatch.diagnosis.sweeping import GROUP, MOVING, Sweep, measure
 from smallbatch.errors import ParameterError, require
-
-# A class counts as rare where it has less than this share of what it would have if all were equally frequent.
-RARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -153,8 +151,9 @@ def diagnose(
     size = batch_size or sources[0].batch_size
     prepared = prepare(model, sources[0])
     refuse_what_cannot_be_seen(prepared.usage)
-    scoring = _scoring(prepared, sources)
-    return _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold)
+    train, validation = (Sweep(prepared.evaluator, source, size) for source in sources)
+    scoring = _scoring(prepared, train, validation)
+    return _diagnosis(prepared, scoring, train, validation, threshold, loss_threshold)
 
 
 def require_whole(name: str, value, optional: bool = False) -> None:
@@ -163,33 +162,37 @@ def require_whole(name: str, value, optional: bool = False) -> None:
     require(name, value, whole or (optional and value is None), "a whole number, 1 or more")
 
 
-def _scoring(prepared: Prepared, sources: tuple[Source, Source]) -> Scoring:
+def _scoring(prepared: Prepared, *sweeps: Sweep) -> Scoring:
     """Return how predictions are scored, checked against `evaluate` on the first images of both sets."""
-    scoring = None
-    for source in sources:
-        images, labels = (part[:64] for part in source.first)
-        outputs = prepared.evaluator.predict(images[np.resize(np.arange(len(images)), 64)])
-        values, mask = outputs.values[: len(images)], outputs.mask
-        scoring = scoring or decide(prepared.evaluator.model, images, values, labels, source.name)
-        scores = scoring(values, labels, None if mask is None else mask[: len(images)], source.name)
-        if not prepared.evaluator.depends_on_batch:
-            require_agreement(scoring, images, values, labels, scores, source.name)
+    scoring, model = None, prepared.evaluator.model
+    for sweep in sweeps:
+        images, labels, outputs = sweep.start()
+        if sweep.source.weighted:
+            refuse_weighted_metrics(model, sweep.name)
+        few, of_few, mask = images[:CHECKED], labels[:CHECKED], outputs.mask
+        values, mask = outputs.values[:CHECKED], None if mask is None else mask[:CHECKED]
+        scoring = scoring or decide(model, few, values, of_few, sweep.name)
+        scores = scoring(values, of_few, mask, sweep.name)
+        alike = scoring.metric, scoring.kind, labels.dtype, labels.shape[1:]
+        if prepared.evaluator.depends_on_batch or (compiled_as(model, "evaluate"), alike) in prepared.compared:
+            continue
+        require_agreement(scoring, few, values, of_few, scores, sweep.name)
+        prepared.compared.add((compiled_as(model, "evaluate"), alike))
     return scoring
 
 
-def _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold) -> Diagnosis:
-    evaluator, model = prepared.evaluator, prepared.evaluator.model
-    train, validation = (Sweep(evaluator, scoring, source, size) for source in sources)
-    train.moving_and_batch()
+def _diagnosis(prepared, scoring, train, validation, threshold, loss_threshold) -> Diagnosis:
+    evaluator, model, size = prepared.evaluator, prepared.evaluator.model, train.size
+    train.moving_and_batch(scoring)
     if evaluator.layers:
         measured = train.measured
         if size != GROUP:
-            measured, _ = measure(evaluator, sources[0], mixed=train.mixed)
+            measured, _ = measure(evaluator, train.source, mixed=train.mixed)
         statistics = measured.statistics(evaluator.layers)
     else:
         measured, statistics = train.measured, []
     train.recalibrated(statistics)
-    validation.moving_and_batch(mixed=train.mixed, statistics=statistics)
+    validation.moving_and_batch(scoring, mixed=train.mixed, statistics=statistics)
 
     momenta = [layer.momentum for layer in evaluator.layers]
     momentum = float(np.median(momenta)) if momenta else np.nan
@@ -200,7 +203,7 @@ def _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold) -> D
     ))  # fmt: skip
     recall = parts.recall_table(train, validation)
     recall_parts = pd.DataFrame()
-    if _has_rare_class(recall) and train.tallies[MOVING].has_classes:
+    if has_rare_class(recall) and train.tallies[MOVING].has_classes:
         recall_parts = parts.parts_table(parts.mean_recall(len(recall)), train, validation)
     counting = causes.those_that_count(accuracy, threshold), causes.those_that_count(loss, loss_threshold)
     if len(recall_parts):
@@ -209,7 +212,7 @@ def _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold) -> D
         )
     averages = ""
     if any(parts.AVERAGES in names for names in counting):
-        averages = causes.cause_of_averages(evaluator, sources[0], train, size, images_averaged)
+        averages = causes.cause_of_averages(evaluator, train.source, train, size, images_averaged)
     names = [causes.named(found, averages, train, validation) for found in counting]
     layers = layerwise.layer_table(evaluator, measured)
     fitting = layerwise.fitting_momentum(n_train, size) if evaluator.layers else None
@@ -219,7 +222,7 @@ def _diagnosis(prepared, scoring, sources, size, threshold, loss_threshold) -> D
     notes = [
         *wording.notes_on_layers(layers),
         *(wording.note_on_lag(layers, layerwise.steps_taken(model), fitting) if repairs else []),
-        *_notes(train, validation, sources, size, harms, recall, scoring),
+        *notes_on_data(train, validation, harms, recall, scoring),
     ]
     return Diagnosis(
         causes=names[0], accuracy=table, parts=accuracy, batch_size=size, images_averaged=images_averaged,
@@ -248,58 +251,3 @@ def _harms(accuracy, loss, threshold, loss_threshold) -> bool:
     worse = points.iloc[0] <= -threshold and points["high"] < 0
     no_better = points["low"] <= 0
     return bool(worse or (no_better and nats.iloc[0] <= -loss_threshold and nats["high"] < 0))
-
-
-def _has_rare_class(recall: pd.DataFrame) -> bool:
-    if len(recall) == 0:
-        return False
-    images = recall["validation_images"]
-    return bool(((images > 0) & (images < RARE * images.sum() / len(images))).any())
-
-
-def _notes(train, validation, sources, size, harms, recall, scoring) -> list[str]:
-    found = []
-    if harms:
-        found.append(
-            "Do not recalibrate: recalibrated statistics score worse than the moving averages on validation images."
-        )
-    for sweep, source in ((train, sources[0]), (validation, sources[1])):
-        if sweep.were_sorted:
-            found.append(
-                f"The batches of {source.name} are sorted by class, so they were mixed here; where `fit` gets them "
-                "like that, shuffle them."
-            )
-    if _arrays_are_sorted(sources[0], size):
-        found.append("The training images are sorted by class, so they were taken in a random order here.")
-    if causes.values_differ(train, validation):
-        here, there = train.values, validation.values
-        found.append(
-            f"The numbers in the images differ: mean {here.mean:.3g} and standard deviation {here.sd:.3g} in training, "
-            f"{there.mean:.3g} and {there.sd:.3g} in validation."
-        )
-    if _has_rare_class(recall):
-        found.append(_rarest(recall))
-    if scoring.metric is not None and scoring.from_logits and scoring.kind == "0 and 1" and scoring.threshold == 0.5:
-        found.append(
-            f"Keras's metric {scoring.metric!r} compares logits with 0.5, so this does, too; compile with "
-            "keras.metrics.BinaryAccuracy(threshold=0) to count from a probability of one half."
-        )
-    return found
-
-
-def _arrays_are_sorted(source: Source, size: int) -> bool:
-    if not source.is_arrays:
-        return False
-    labels = [batch[1] for batch in source.batches(10**9, in_order=True)]
-    return sortedness(labels, size) > SORTED
-
-
-def _rarest(recall: pd.DataFrame) -> str:
-    present = recall[recall["validation_images"] > 0]
-    row = present.loc[present["validation_images"].idxmin()]
-    moving, again = row[f"validation_{MOVING}"], row[f"validation_{RECALIBRATED}"]
-    return (
-        f"Classes are not equally frequent: of the rarest, class {present['validation_images'].idxmin()} with "
-        f"{row['validation_images']:.0f} validation images, {moving:.1%} are found with the moving averages, "
-        f"{row[f'validation_{BATCH}']:.1%} per batch and {again:.1%} recalibrated."
-    )

@@ -44,7 +44,16 @@ class ClassFolders(keras.utils.PyDataset):
         return np.stack([self._image(path) for path, _ in some]), np.array([number for _, number in some])
 
     def _image(self, path: Path) -> np.ndarray:
+        from PIL import Image
+
         height, width, channels = self._shape
-        mode = {1: "grayscale", 3: "rgb", 4: "rgba"}[channels]
-        image = keras.utils.load_img(path, color_mode=mode, target_size=(height, width), interpolation="bilinear")
-        return keras.utils.img_to_array(image, dtype="float32")
+        try:
+            with Image.open(path) as image:
+                if image.mode.startswith("I"):  # grey values of 16 bits, which Pillow would cut off at 255
+                    image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+                image = image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
+                pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+        except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(f"{path} cannot be read as an image ({reason}). Replace it or take it out") from None
+        return pixels.reshape(self._shape)

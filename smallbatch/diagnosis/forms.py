@@ -164,6 +164,14 @@ def _require_an_end(data, name: str) -> None:
             )
 
 
+def weights_differ(batch) -> bool:
+    """Return whether (images, labels, weights) do not count all images alike, as batch or as a pair of arrays."""
+    if not isinstance(batch, tuple | list) or len(batch) != 3 or batch[2] is None or isinstance(batch[2], dict | list):
+        return False
+    weights = _array(batch[2], "data", "weights")
+    return bool(weights.size and (weights != weights.flat[0]).any())
+
+
 def images_and_labels(batch, name: str) -> tuple:
     """Return images and labels, None where there are none, of one batch in the form in which it came."""
     if isinstance(batch, dict):

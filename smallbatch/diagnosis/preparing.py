@@ -23,10 +23,15 @@ HALF_PRECISION = 5e-2
 
 
 class Prepared(NamedTuple):
-    """A model with what its batch norm does, an evaluator for it, and the outputs of `predict` for the first images."""
+    """A model with what its batch norm does, an evaluator for it, and which of its compiled functions were compared.
+
+    `compared` holds what was compared with the evaluator and agreed: a compiled function stays what it is, so one
+    comparison is enough.
+    """
 
     evaluator: Evaluator
     usage: Usage
+    compared: set
 
 
 def image_shape(model: keras.Model) -> tuple | None:
@@ -45,17 +50,34 @@ def prepare(model: keras.Model, source: Source) -> Prepared:
     changes them on the way, and statistics measured on them would be those of other images.
     """
     images, labels = source.first
+    found = _kept(model, images)
+    if found is not None and compiled_as(model, "predict") in found.compared:
+        return found
     images = images[np.resize(np.arange(len(images)), CHECKED)]
     labels = None if labels is None else labels[np.resize(np.arange(len(labels)), CHECKED)]
     expected = _predict(model, images)
-    found = _kept(model, images)
     if found is None:
         seen = usage(model, images, labels)
-        found = Prepared(Evaluator(model, seen), seen)
+        found = Prepared(Evaluator(model, seen), seen, set())
         # Beside the model's own attributes, so that Keras tracks and saves nothing of it.
         object.__setattr__(model, "_smallbatch_prepared", (_key(model, images), found))
-    _require_the_same(model, found.evaluator.predict(images).values, expected, images)
+    outputs = found.evaluator.predict(images).values
+    _require_the_same(model, outputs, expected, images)
+    if not found.evaluator.depends_on_batch:
+        _require_of_single_images(found.evaluator, images, outputs)
+    found.compared.add(compiled_as(model, "predict"))
     return found
+
+
+def compiled_as(model: keras.Model, method: str) -> tuple:
+    """Return what a method of the model runs as, as long as that cannot change: its compiled function.
+
+    A new object each time, which is equal to no other, where it can: in a method of somebody's own, or uncompiled.
+    """
+    function = getattr(model, {"predict": "predict_function", "evaluate": "test_function"}[method], None)
+    own = getattr(type(model), method) is not getattr(keras.Model, method) or method in vars(model)
+    settled = function is not None and not own and not getattr(model, "run_eagerly", False)
+    return method, function if settled else object()
 
 
 def _kept(model, images) -> Prepared | None:
@@ -114,27 +136,50 @@ def _outputs_of_predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
 def _require_the_same(model, outputs, expected, images) -> None:
     if not np.isfinite(expected).all():
         raise ParameterError(
-            f"model = {model.name!r}: its outputs are not finite (NaN or infinite). Have the weights diverged? "
-            "Allowed: a model with finite outputs"
+            f"model = {model.name!r}: its outputs are not finite (NaN or infinite){_not_finite(model)}. Allowed: a "
+            "model with finite outputs"
         )
-    allowed = TOLERANCE.get(keras.backend.standardize_dtype(model.compute_dtype or "float32"), HALF_PRECISION)
-    if any(k.compute_dtype in ("float16", "bfloat16") for k in model._flatten_layers()):
-        allowed = HALF_PRECISION
-
-    def same(values):
-        return values.shape == expected.shape and np.abs(values - expected).max() <= allowed * (
-            1 + np.abs(expected).max()
-        )
-
-    if same(np.asarray(outputs, np.float32)):
+    if _same(model, outputs, expected):
         return
-    if not same(_predict(model, images)):
+    if not _same(model, _predict(model, images), expected):
         _refuse_random(model)
     raise ParameterError(
         f"model = {model.name!r}: predict gives other outputs than the model called with the same images, so it "
         "prepares them on the way. Allowed: a model that takes them as they are (a keras_hub task does with "
         "preprocessor=None), and images prepared beforehand"
     )
+
+
+def _require_of_single_images(evaluator: Evaluator, images: np.ndarray, outputs: np.ndarray) -> None:
+    """Raise `ParameterError` where the outputs for some images change with the others in their batch."""
+    kept = len(images) // 2
+    among_others = np.concatenate([images[:kept], np.resize(images[:1], (len(images) - kept, *images.shape[1:]))])
+    again = evaluator.predict(among_others).values
+    if not _same(evaluator.model, again[:kept], outputs[:kept]):
+        raise ParameterError(
+            f"model = {evaluator.model.name!r}: its predictions depend on which images share a batch, by something "
+            "else than Keras's batch norm, so there is nothing fixed to judge. Allowed: a model that predicts each "
+            "image by itself"
+        )
+
+
+def _same(model, values: np.ndarray, expected: np.ndarray) -> bool:
+    """Return whether outputs agree but for rounding in the precision in which the model computes."""
+    values = np.asarray(values, np.float32)
+    allowed = TOLERANCE.get(keras.backend.standardize_dtype(model.compute_dtype or "float32"), HALF_PRECISION)
+    if any(k.compute_dtype in ("float16", "bfloat16") for k in model._flatten_layers()):
+        allowed = HALF_PRECISION
+    if values.shape != expected.shape:
+        return False
+    return bool(np.abs(values - expected).max(initial=0.0) <= allowed * (1 + np.abs(expected).max(initial=0.0)))
+
+
+def _not_finite(model) -> str:
+    """Return which of a model's variables holds numbers that are not finite, to be told after its outputs."""
+    for variable in model.variables:
+        if keras.backend.is_float_dtype(variable.dtype) and not np.isfinite(ops.convert_to_numpy(variable)).all():
+            return f", and so is {variable.path!r}"
+    return ""
 
 
 def _refuse_random(model: keras.Model) -> None:

@@ -7,17 +7,19 @@ import numpy as np
 from keras import ops
 
 from smallbatch.batchnorm.chunks import CHUNK
-from smallbatch.batchnorm.recalibration import assign
+from smallbatch.batchnorm.recalibration import GROUP, assign
 from smallbatch.batchnorm.usage import BATCHES
 from smallbatch.diagnosis.data import Source
 from smallbatch.diagnosis.diagnosing import require_whole
 from smallbatch.diagnosis.preparing import Prepared, image_shape, prepare
 from smallbatch.diagnosis.scoring import decide, require_agreement
-from smallbatch.diagnosis.sweeping import SORTED, measure, sortedness
+from smallbatch.diagnosis.sweeping import SORTED, Measured, measure, sortedness
 from smallbatch.errors import DataError, ParameterError
 
 # Accuracy on the images given may fall by so many points before recalibrating is refused; so many are looked at.
 HARM, JUDGED = 2.0, 1024
+# Statistics of fewer images than are normalized together while they are measured are no statistics.
+FEWEST = GROUP
 # Where a class of somebody's own puts something else in their place, images may be prepared there.
 OWN_METHODS = ("fit", "evaluate", "test_step")
 
@@ -155,7 +157,21 @@ def _measured(prepared: Prepared, source: Source, batch_size: int, n_fixed: int)
             raise DataError(
                 "data: the batches hold images of few classes each, too many to mix them here. Allowed: shuffled data"
             )
-    return measured.statistics(evaluator.layers)
+    statistics = measured.statistics(evaluator.layers)
+    _require_images_that_differ(evaluator.layers, measured)
+    return statistics
+
+
+def _require_images_that_differ(layers: list, measured: Measured) -> None:
+    """Raise `DataError` for images too few or too much alike to have statistics."""
+    if measured.n_images < FEWEST:
+        raise DataError(f"data holds {measured.n_images} images. Allowed: {FEWEST} or more, for statistics to rest on")
+    alike = next((layer for layer in layers if not measured.varies(layer)), None)
+    if alike is not None:
+        raise DataError(
+            f"data: all images are alike to batch norm layer {alike.name!r}, whose inputs do not vary. Allowed: images "
+            "that differ"
+        )
 
 
 def _require_agreement(prepared: Prepared, source: Source) -> None:

@@ -89,7 +89,7 @@ def decide(model: keras.Model, images: np.ndarray, outputs: np.ndarray, labels: 
     outputs = _with_classes(np.asarray(outputs))
     kind = _kind(model, outputs, labels, name)
     checked = checked_labels(labels, outputs, kind, name)
-    if model.compiled and any(hasattr(metric, "metrics") for metric in model.metrics):
+    if model.compiled and any(hasattr(m, "metrics") and not getattr(m, "built", False) for m in model.metrics):
         evaluate(model, images, checked, name)  # Keras makes the metrics when it first needs them
     metric, is_logit, n_classes = accuracy_metric(model), _is_logit(model, outputs), outputs.shape[-1]
     if metric is not None:
@@ -110,6 +110,16 @@ def accuracy_metric(model: keras.Model):
     """Return the accuracy metric that a compiled model has and has used, None where there is none."""
     inner = [m for metric in model.metrics for m in getattr(metric, "metrics", [metric])] if model.compiled else []
     return next((metric for metric in inner if _kind_of(metric) in METRICS), None)
+
+
+def refuse_weighted_metrics(model: keras.Model, name: str) -> None:
+    """Raise `ParameterError` where `evaluate` weights the images of its accuracy, which is not done here."""
+    if model.compiled and any(getattr(metric, "_user_weighted_metrics", None) for metric in model.metrics):
+        raise ParameterError(
+            f"{name} holds sample weights that differ, and the model was compiled with weighted_metrics, so evaluate "
+            "counts images otherwise than diagnose, for which each counts once. Allowed: metrics= in place of "
+            "weighted_metrics=, or pairs (images, labels)"
+        )
 
 
 def single_loss(model: keras.Model):

@@ -96,12 +96,13 @@ class Measured:
     """Pools for each measured layer: over all images, and as moving averages would have them at rest."""
 
     def __init__(self, evaluator: Evaluator):
-        self._layers = evaluator.measured
+        self._layers, self.n_images = evaluator.measured, 0
         self.pools, self.at_rest = [Pool() for _ in self._layers], [AtRest() for _ in self._layers]
 
     def add(self, outputs: Outputs, counted: int, n: int, size: int) -> None:
         """Add the blocks of a chunk of n images, of which the first `counted` count, in batches of `size`."""
         whole = counted // size * size
+        self.n_images += counted
         for pool, rest, blocks in zip(self.pools, self.at_rest, outputs.blocks, strict=True):
             for mean, variance, weight in blocks:
                 rows = len(mean) // n
@@ -127,6 +128,10 @@ class Measured:
         """Return what the moving averages of `layers` come to at rest, None where no whole batch was seen."""
         rests = [self._of(layer, self.at_rest) for layer in layers]
         return [rest.statistics() for rest in rests] if all(rest.n for rest in rests) else None
+
+    def varies(self, layer) -> bool:
+        """Return whether the images differ in what reaches a layer."""
+        return self._of(layer, self.pools).varies
 
     def _of(self, layer, pools):
         return next(pool for other, pool in zip(self._layers, pools, strict=True) if other is layer)
@@ -206,28 +211,45 @@ def sortedness(labels: list[np.ndarray], size: int) -> float:
 class Sweep:
     """One set, evaluated: tallies by evaluation, what was measured, the values of its images and its labels' order."""
 
-    def __init__(self, evaluator: Evaluator, scoring: Scoring, source: Source, size: int):
-        self._evaluator, self._scoring, self._source, self._size = evaluator, scoring, source, size
-        self._start(mixed=False)
+    def __init__(self, evaluator: Evaluator, source: Source, size: int):
+        self._evaluator, self.source, self.size, self.name = evaluator, source, size, source.name
+        self._scoring = self._first = None
+        self._empty(mixed=False)
         self.were_sorted = False
 
-    def _start(self, mixed: bool) -> None:
+    def start(self) -> tuple[np.ndarray, np.ndarray, Outputs]:
+        """Return the first images that count, their labels, and their outputs with the moving averages.
+
+        They are run in a whole chunk and kept for the pass over all images, so that looking at them costs nothing.
+        """
+        images, labels, counted = next(in_chunks(self._evaluator, self.source, self.size, mixed=False))
+        outputs = self._evaluator.predict(images)
+        self._first = images, outputs
+        mask = None if outputs.mask is None else outputs.mask[:counted]
+        return images[:counted], labels[:counted], Outputs(outputs.values[:counted], mask, [])
+
+    def _predict(self, images: np.ndarray) -> Outputs:
+        (first, outputs), self._first = self._first or (None, None), None
+        return outputs if first is not None and np.array_equal(first, images) else self._evaluator.predict(images)
+
+    def _empty(self, mixed: bool) -> None:
         self.values = Values()
         self.tallies: dict[str, Tally] = {}
         self.measured, self.sorted, self.mixed = Measured(self._evaluator), 0.0, mixed
 
-    def moving_and_batch(self, mixed: bool = False, statistics: Statistics | None = None) -> None:
+    def moving_and_batch(self, scoring: Scoring, mixed: bool = False, statistics: Statistics | None = None) -> None:
         """Score with moving averages and per batch (and recalibrated, given statistics), and measure.
 
         Where the batches turn out to be sorted by class, it starts again with the images mixed.
         """
-        evaluator, size, seen = self._evaluator, self._size, []
-        self._start(mixed)
+        evaluator, size, seen = self._evaluator, self.size, []
+        self._scoring = scoring
+        self._empty(mixed)
         has_batch_norm = bool(evaluator.measured) or evaluator.depends_on_batch
-        for images, labels, counted in in_chunks(evaluator, self._source, size, mixed):
+        for images, labels, counted in in_chunks(evaluator, self.source, size, mixed):
             self.values.add(images[:counted])
             seen.append(labels[:counted])
-            moving = self._score(MOVING, evaluator.predict(images), images, labels, counted)
+            moving = self._score(MOVING, self._predict(images), images, labels, counted)
             if has_batch_norm:
                 full = filled(images, size)
                 outputs = evaluator.in_batches(full, size)
@@ -238,16 +260,16 @@ class Sweep:
             if statistics is not None:
                 self._recalibrated(images, labels, counted, statistics, moving)
         self.sorted = sortedness(seen, size)
-        if self.sorted > SORTED and not mixed and not self._source.is_arrays:
+        if self.sorted > SORTED and not mixed and not self.source.is_arrays:
             self.were_sorted = True
-            self.moving_and_batch(True, statistics)
+            self.moving_and_batch(scoring, True, statistics)
 
     def recalibrated(self, statistics: Statistics) -> None:
         """Score with these statistics in the place of the moving averages."""
         if not self._evaluator.layers:
             self.tallies[RECALIBRATED] = self.tallies[MOVING]
             return
-        for images, labels, counted in in_chunks(self._evaluator, self._source, self._size, self.mixed):
+        for images, labels, counted in in_chunks(self._evaluator, self.source, self.size, self.mixed):
             self._recalibrated(images, labels, counted, statistics, None)
 
     def _recalibrated(self, images, labels, counted, statistics, moving) -> None:
@@ -258,7 +280,7 @@ class Sweep:
 
     def _score(self, mode, outputs: Outputs, images, labels, counted) -> Scores:
         values, mask = outputs.values[: len(images)], outputs.mask
-        scores = self._scoring(values, labels, None if mask is None else mask[: len(images)], self._source.name)
+        scores = self._scoring(values, labels, None if mask is None else mask[: len(images)], self.source.name)
         self._add(mode, scores, counted)
         return scores
 

@@ -62,6 +62,8 @@ def paragraph(found) -> str:
 
 
 def _as_trained(found) -> str:
+    if (found.layers["role"] == NOT_RUN).any():
+        return "as in training but for the layers that predict leaves out,"
     return "as in training," if (found.layers["role"] == BATCHES).any() else "which the model does not use,"
 
 

@@ -13,6 +13,9 @@ from smallbatch.errors import StudyError
 MOST_CHARACTERS = 500_000
 MOST_VALUES = 200_000
 DEEPEST = 20
+# Numbers of more characters mean nothing, and to read or show one takes a time that grows with the square of them.
+LONGEST_NUMBER = 400
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # The one in C reads a text of this length in a second; where PyYAML was built without it, the other does the same.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -71,6 +74,8 @@ def _count(node: yaml.Node, name: str, counted: dict[int, int]) -> int:
         inside = [part for pair in node.value for part in pair]
     elif isinstance(node, yaml.SequenceNode):
         inside = node.value
+    elif node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:
+        raise StudyError(f"{_place(name, node.start_mark)}: a number has more than {LONGEST_NUMBER} characters")
     total = 1 + sum(_count(part, name, counted) for part in inside)
     if total > MOST_VALUES:
         raise StudyError(f"{_place(name, node.start_mark)} stands for more than {MOST_VALUES:,} values")

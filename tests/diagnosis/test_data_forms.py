@@ -31,8 +31,8 @@ def pair():
     return generator.normal(size=(96, 4, 4, 1)).astype("float32"), generator.integers(0, 3, 96)
 
 
-def dataset(x, y):
-    return tf.data.Dataset.from_tensor_slices((x, y))
+def dataset(*parts):
+    return tf.data.Dataset.from_tensor_slices(parts)
 
 
 def endless(x, y):
@@ -82,6 +82,20 @@ def test_forms_that_are_read_give_the_same(model, pair, form):
     expected = smallbatch.diagnose(model, pair, pair).accuracy
     moving = found["evaluation"] == "moving"
     assert found[moving]["accuracy"].tolist() == pytest.approx(expected[moving]["accuracy"].tolist())
+
+
+@pytest.mark.parametrize("form", ["arrays", "batches"])
+def test_weights_that_differ_are_told_or_refused_where_evaluate_would_use_them(model, pair, form):
+    weights = np.arange(96) % 2
+    data = (*pair, weights) if form == "arrays" else dataset(*pair, weights).batch(32)
+    found = smallbatch.diagnose(model, pair, data)
+    assert "Sample weights of validation are not used" in str(found) and "Sample weights" not in str(
+        smallbatch.diagnose(model, pair, (*pair, np.ones(96)))
+    )
+    weighted = keras.models.clone_model(model)
+    weighted.compile("sgd", model.loss, weighted_metrics=["accuracy"])
+    with pytest.raises(UserError, match=r"validation holds sample weights that differ.*Allowed: metrics="):
+        smallbatch.diagnose(weighted, pair, data)
 
 
 @pytest.mark.parametrize("form", ["generator", "repeated", "again and again"])

@@ -12,6 +12,8 @@ import pytest
 import smallbatch
 from smallbatch.batchnorm import evaluator
 from smallbatch.diagnosis import command, preparing
+from smallbatch.diagnosis.folders import ClassFolders
+from smallbatch.errors import UserError
 from tests.conftest import ROOT
 from tests.diagnosis.zoo import images, sequential
 
@@ -36,10 +38,11 @@ def test_the_callback_logs_validation_as_it_would_be_recalibrated_and_compiles_o
     original = evaluator.Evaluator.__init__
     monkeypatch.setattr(evaluator.Evaluator, "__init__", lambda self, *a: made.append(1) or original(self, *a))
     train, validation = bright(0), bright(1)
-    model, alone = compiled(), compiled()
+    alone = compiled()
+    without = alone.fit(*train, epochs=4, verbose=0, validation_data=validation).history
+    model = compiled()  # which sets the seed of the order of the images again
     callback = smallbatch.Recalibrated(train, validation)
     history = model.fit(*train, epochs=4, verbose=0, validation_data=validation, callbacks=[callback]).history
-    without = alone.fit(*train, epochs=4, verbose=0, validation_data=validation).history
     assert history["val_accuracy"] == without["val_accuracy"] and history["loss"] == without["loss"]
     assert history["recalibrated_val_accuracy"][-1] > history["val_accuracy"][-1] + 0.2
     assert made == [1]
@@ -67,6 +70,27 @@ def test_a_second_diagnosis_compiles_nothing(monkeypatch):
     model.layers[1].trainable = False  # then it runs in another way
     roles = smallbatch.diagnose(model, train, validation).layers["role"]
     assert roles[0].startswith("is frozen") and roles[1].startswith("uses the statistics of batches")
+
+
+def test_a_second_diagnosis_runs_the_model_as_often_as_it_has_evaluations_to_score(monkeypatch):
+    model, train, validation = compiled(), bright(0), bright(1)
+    smallbatch.diagnose(model, train, validation)
+
+    def refuse(*_, **__):
+        raise AssertionError("compared again, though the model's compiled functions are the same")
+
+    monkeypatch.setattr(keras.Model, "predict", refuse)
+    monkeypatch.setattr(keras.Model, "evaluate", refuse)
+    ran, outputs = [], evaluator.Evaluator._outputs
+    monkeypatch.setattr(
+        evaluator.Evaluator, "_outputs", lambda self, x, *more: ran.append(len(x)) or outputs(self, x, *more)
+    )
+    smallbatch.diagnose(model, train, validation)
+    assert sum(ran) == 3 * (len(train[0]) + len(validation[0]))
+    monkeypatch.undo()
+    model.compile("sgd", "mse", metrics=["accuracy"], jit_compile=False)  # another evaluate than before
+    with pytest.raises(UserError):
+        smallbatch.diagnose(model, train, validation)
 
 
 def test_what_was_changed_is_returned_and_undone():
@@ -126,6 +150,22 @@ def test_the_command_says_in_a_sentence_what_is_wrong(folders, capsys):
         assert command.main(["diagnose", *arguments]) == 2
         said = capsys.readouterr().err
         assert message in said and len(said.splitlines()) == 1
+
+
+def test_images_in_folders_are_read_as_they_are_meant_or_named(folders, capsys):
+    from PIL import Image
+
+    dark = folders / "train" / "dark"
+    Image.fromarray(np.full((8, 8), 30000, np.uint16)).save(dark / "0.png")
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(dark / "1.jpg")
+    images = {path.name: ClassFolders(folders / "train", (8, 8, 3), 4)._image(path) for path in dark.iterdir()}
+    assert images["0.png"].tolist() == np.full((8, 8, 3), 30000 // 257).tolist()  # not cut off at 255
+    assert images["1.jpg"][..., 0].min() > 200 and images["1.jpg"][..., 1:].max() < 50
+    (dark / "0.png").write_bytes((dark / "2.png").read_bytes()[:60])
+    arguments = [str(folders / name) for name in ("model.keras", "train", "train")]
+    assert command.main(["diagnose", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert "0.png cannot be read as an image" in said and len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["diagnosing", "recalibrating", "callback"])

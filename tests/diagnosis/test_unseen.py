@@ -206,3 +206,48 @@ def test_a_fit_and_an_evaluate_that_prepare_the_images_are_noticed():
         smallbatch.recalibrate(model, (x, y))
     with pytest.raises(UserError, match="has a fit of its own, which may prepare the images"):
         smallbatch.recalibrate(model, x)
+
+
+def test_predictions_that_depend_on_the_batch_are_refused():
+    class MinusBatchMean(layers.Layer):
+        def call(self, x):
+            return x - ops.mean(x, axis=0, keepdims=True)
+
+    model = stack(layers.Dense(4), MinusBatchMean(), layers.BatchNormalization())
+    for call in (lambda: smallbatch.diagnose(model, data(6), data(6)), lambda: smallbatch.recalibrate(model, data(6))):
+        with pytest.raises(UserError, match="depend on which images share a batch, by something else"):
+            call()
+
+
+def test_images_that_have_no_statistics_are_refused():
+    model = stack(layers.Dense(4), layers.BatchNormalization())
+    before = [np.array(w) for w in model.get_weights()]
+    x, y = data(6)
+    with pytest.raises(UserError, match=r"data holds 31 images. Allowed: 32 or more"):
+        smallbatch.recalibrate(model, (x[:31], y[:31]))
+    with pytest.raises(UserError, match="all images are alike to batch norm layer"):
+        smallbatch.recalibrate(model, np.repeat(x[:1], 96, axis=0))
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_averages_that_are_not_finite_are_named():
+    model = stack(layers.Dense(4), layers.BatchNormalization(name="broken"))
+    model.get_layer("broken").moving_mean.assign([0.0, np.nan, 0.0, 0.0])
+    with pytest.raises(UserError, match=r"not finite .NaN or infinite., and so is '[^']*broken/moving_mean'. Allowed"):
+        smallbatch.diagnose(model, data(6), data(6))
+
+
+def test_batch_norm_that_runs_in_training_alone_is_told():
+    class OnlyInTraining(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.norm = layers.BatchNormalization()
+
+        def build(self, shape):
+            self.norm.build(shape)
+
+        def call(self, x, training=None):
+            return self.norm(x, training=True) if training else x
+
+    said = str(smallbatch.diagnose(stack(OnlyInTraining(), layers.BatchNormalization()), data(6), data(6)))
+    assert "as in training but for the layers that predict leaves out" in said and "do not run in predict" in said
