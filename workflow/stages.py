@@ -60,9 +60,8 @@ def train(study: Study, again: bool) -> Progress:
 
     Runs that were set aside are among them if they are to be tried `again`.
     """
-    for config in study.runs.values():
-        if isinstance(config, RunConfig):  # other notebooks bring their own data
-            data.check(config)
+    # Other notebooks bring their own data.
+    data.check_all(config for config in study.runs.values() if isinstance(config, RunConfig))
     # Snakemake inherits the lock: one that outlived a killed `make` still holds it, and this process waits for it.
     with only_one(ROOT / "logs" / f"{study.name}.lock", f"study {study.name}") as lock:
         recover(study.folder / "runs")

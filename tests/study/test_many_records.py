@@ -55,7 +55,7 @@ def test_gathering_reads_every_file_of_a_run_once(study, read):
 
 def test_a_study_in_which_nothing_is_missing_is_looked_through_once(study, read, monkeypatch):
     monkeypatch.setattr(stages, "ROOT", study.folder.parent.parent)
-    monkeypatch.setattr(stages.data, "check", lambda config: None)
+    monkeypatch.setattr(stages.data, "check_all", lambda configs: None)
     assert len(stages.train(study, again=False).done) == N
     assert +read == {"record.json": N, "history.csv": N}
 

@@ -8,9 +8,12 @@ import sys
 import pytest
 import yaml
 
+from smallbatch.study.file import parse_study
+from smallbatch.study.needs import minutes, ram_mib
 from tests.conftest import ROOT
 from workflow.bundle import requirements
 
+TWO = "title: T\nexperiments: {e: {grid: {batch_size: [4, 320], n_train: [640]}}}"
 PROFILES = ("local", "gpu", "slurm", "kubernetes")
 
 
@@ -27,20 +30,24 @@ def test_each_profile_goes_on_where_a_study_stopped(name):
 
 def test_clusters_try_a_run_again_that_was_cut_off_and_ask_for_a_gpu():
     assert profile("slurm")["retries"] and profile("kubernetes")["retries"]
-    assert profile("slurm")["default-resources"].keys() == {"mem_mb", "runtime", "gpu"}
+    # Memory and time are each run's own (test_needs).
+    assert profile("slurm")["default-resources"].keys() == {"gpu"}
 
 
 @pytest.mark.parametrize("name", ["local", "gpu"])
 def test_snakemake_plans_a_study_with_the_profile(name, tmp_path):
     (tmp_path / "studies").mkdir()
-    (tmp_path / "studies" / "two.yaml").write_text("title: T\nexperiments: {e: {grid: {batch_size: [4, 32]}}}")
+    (tmp_path / "studies" / "two.yaml").write_text(TWO)
     (tmp_path / "notebooks").mkdir()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--config",
                "study=two", "--profile", str(ROOT / "workflow/profiles" / name), "--dry-run"]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False,
                           env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "gpu_mb" in done.stdout + done.stderr and "retrain" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "gpu_mb" in said and "retrain" in said
+    for config in parse_study("two", TWO).runs.values():
+        assert f"mem_mb={ram_mib(config)}," in said and f"runtime={minutes(config)}" in said
 
 
 def test_the_container_and_the_devcontainer_are_made_from_the_locks():

@@ -52,9 +52,31 @@ def load(config: RunConfig) -> Data:
     return data
 
 
+def check_all(configs: Iterable[RunConfig]) -> None:
+    """Raise `UserError` where `load` would for one of the runs of a study, as far as that shows without the images.
+
+    Runs that differ in nothing that the check depends on are checked once, and labels are looked up once. The seed only
+    counts where some classes are chosen: how many training images each class has differs by one between seeds, their
+    sum does not.
+    """
+    different = {}
+    for config in configs:
+        place = config.dataset, config.source_folder(), config.seed if config.classes else None
+        wanted = tuple(config.classes), config.n_train, config.n_test_from_train, config.batch_size
+        different.setdefault(place, {}).setdefault(wanted, config)
+    for alike in different.values():
+        first = next(iter(alike.values()))
+        labels = _source(first).train_labels(first)
+        for config in alike.values():
+            _check_labels(config, labels)
+
+
 def check(config: RunConfig) -> None:
-    """Raise `UserError` where `load` would, as far as that shows without reading the images (used by studies)."""
-    labels = _source(config).train_labels(config)
+    """Raise `UserError` where `load` would, as far as that shows without reading the images."""
+    _check_labels(config, _source(config).train_labels(config))
+
+
+def _check_labels(config: RunConfig, labels: list[str] | None) -> None:
     if labels is None:
         return
     if config.classes:
@@ -152,4 +174,4 @@ def _source(config: RunConfig):
     return sources.get(config.dataset, tfds)
 
 
-__all__ = ["Data", "Split", "check", "load"]
+__all__ = ["Data", "Split", "check", "check_all", "load"]
