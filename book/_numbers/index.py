@@ -67,7 +67,8 @@ def _said(claim: str, evidence: Evidence) -> str:
     """Return the short answer to a claim's question with its number, as one sentence where it is one."""
     verdict = evidence.amended[claim]
     text = words.answer(evidence.amended, claim)
-    return f"{text.removesuffix('.')} ({words.number(verdict)})." if verdict.measured else text
+    number = ", ".join(filter(None, (words.amount(verdict), words.interval(verdict), words.sample(verdict))))
+    return f"{text.removesuffix('.')} ({number})." if verdict.measured else text
 
 
 def _question(claim: str) -> list:

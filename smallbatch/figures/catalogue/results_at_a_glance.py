@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from smallbatch.claims import AMENDED_CLAIMS, Claim, Verdict, noise_floor
+from smallbatch.claims import AMENDED_CLAIMS, Claim, NotMeasured, Verdict, noise_floor
 from smallbatch.claims.answer import tables_or_none
 from smallbatch.claims.catalogue import find_claim
 from smallbatch.claims.rules import BEST, RATE, SLOPE, TIME, VERDICTS
@@ -53,7 +53,8 @@ def forest_table(evidence: Evidence) -> FigureData:
     """Return a row per claim and plan: panel, verdict, number, ends of the interval, seeds, and the noise floor.
 
     The question's claims come first. Rates and times are factors. `noise` is the standard deviation that the number
-    would have if its trainings were repeated with the same seeds; NaN where that is not known.
+    would have if its trainings were repeated with the same seeds; NaN where that is not known. Raises `NotMeasured`
+    where no claim has a number.
     """
     repeats = tables_or_none(noise_floor.STUDY)
     rows = []
@@ -63,6 +64,8 @@ def forest_table(evidence: Evidence) -> FigureData:
             of_plan["registered"] = evidence.verdicts[claim.id]
         rows += [_row(verdict, plan, repeats) for plan, verdict in of_plan.items()]
     table = pd.DataFrame(rows)
+    if table["number"].isna().all():
+        raise NotMeasured("no claim has a number in this study")
     order = table["panel"].map(PANELS.index)
     return FigureData(table.iloc[np.argsort(order, kind="stable")], evidence.study, evidence.tables.runs)
 
