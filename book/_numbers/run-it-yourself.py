@@ -1,0 +1,33 @@
+"""The numbers of the page about running the book: estimated hours per study and GPU, and every parameter of a run."""
+
+import pandas as pd
+
+from smallbatch.paths import in_project
+from smallbatch.training.config import RunConfig
+
+
+def numbers(study: str) -> dict:
+    """Return them by name."""
+    return {"hours": _hours(), "parameters": _parameters()}
+
+
+def _hours() -> dict:
+    """Return the estimates of `bench.gpu_hours`, a row per study, in the order of its table."""
+    hours = pd.read_csv(in_project("results/bench/gpu-hours.csv"))
+    wide = hours.pivot(index="study", columns="gpu", values="hours").loc[hours["study"].unique(), hours["gpu"].unique()]
+    rows = [[[{"code": study}], *map(_two_digits, row)] for study, row in zip(wide.index, wide.to_numpy(), strict=True)]
+    return {"head": ["Study", *wide.columns], "rows": rows}
+
+
+def _two_digits(hours: float) -> str:
+    return f"{hours:.2g}" if hours < 10 else f"{hours:.0f}"
+
+
+def _parameters() -> dict:
+    rows = [_parameter(name, described) for name, described in RunConfig.reference().iterrows()]
+    return {"head": ["Parameter", "Default", "Meaning", "Allowed"], "rows": rows, "widths": [24, 14, 36, 26]}
+
+
+def _parameter(name: str, described: pd.Series) -> list:
+    unit = f" In {described['unit']}." if described["unit"] else ""
+    return [[{"code": name}], [{"code": described["default"]}], described["meaning"] + unit, described["allowed"]]
