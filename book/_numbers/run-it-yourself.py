@@ -25,9 +25,15 @@ def _two_digits(hours: float) -> str:
 
 def _parameters() -> dict:
     rows = [_parameter(name, described) for name, described in RunConfig.reference().iterrows()]
-    return {"head": ["Parameter", "Default", "Meaning", "Allowed"], "rows": rows, "widths": [24, 14, 36, 26]}
+    return {"head": ["Parameter", "Default", "Meaning", "Allowed"], "rows": rows, "widths": [27, 17, 32, 24]}
 
 
 def _parameter(name: str, described: pd.Series) -> list:
     unit = f" In {described['unit']}." if described["unit"] else ""
-    return [[{"code": name}], [{"code": described["default"]}], described["meaning"] + unit, described["allowed"]]
+    meaning = _with_code(described["meaning"] + unit)
+    return [[{"code": name}], [{"code": described["default"]}], meaning, described["allowed"]]
+
+
+def _with_code(text: str) -> list:
+    """Return a text as parts of a cell: what stands between backticks is code."""
+    return [{"code": part} if k % 2 else part for k, part in enumerate(text.split("`")) if part]

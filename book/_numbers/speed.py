@@ -7,7 +7,6 @@ import pandas as pd
 from smallbatch.figures.catalogue.benchmark import BENCH, CONTENDERS, NETWORKS, TITLES
 from smallbatch.measurements.benchmark import growth_exponents, milliseconds_per_step
 from smallbatch.paths import in_project
-from workflow.page_tables import and_list
 
 # The batch sizes at which the profiler was run.
 PROFILED = (1, 32)
@@ -66,7 +65,7 @@ def _milliseconds(steps: dict[str, pd.DataFrame]) -> dict:
 
 def _ratios(steps: dict[str, pd.DataFrame]) -> dict:
     peers = {f"{name} / ours": label for name, label in _present(steps).items() if name != "ours"}
-    return _table(steps, {**peers, "ours / floor": "This project, in lower bounds"}, 2)
+    return _table(steps, {**peers, "ours / floor": "This project, in lower bounds"}, 1)
 
 
 def _behind(steps: dict[str, pd.DataFrame]) -> dict:
@@ -120,10 +119,10 @@ def _profile(profile: pd.DataFrame) -> dict:
     parts = profile.pivot_table(index="group", columns="batch_size", values="milliseconds", aggfunc="sum")
     parts = (100 * parts / parts.sum()).sort_values(PROFILED[0], ascending=False)
     return {
+        **{f"convolutions_{size}": f"{parts.loc['convolutions', size]:.0f}" for size in PROFILED},
         "operations": int(profile.loc[profile["batch_size"] == PROFILED[0], "calls"].sum()),
         "parts": {
             "head": ["Part of a step", *(f"Batch size {size} (%)" for size in PROFILED)],
             "rows": [[group, *(_shown(row[size], 1) for size in PROFILED)] for group, row in parts.iterrows()],
         },
-        **{f"most_{size}": and_list(list(parts[size].nlargest(2).index)) for size in PROFILED},
     }
