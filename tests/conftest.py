@@ -94,8 +94,8 @@ class Copy:
         for name in (
             "book", "notebooks", "smallbatch", "studies", "workflow", "_config.yml", "_toc.yml", "CITATION.cff",
             "CHANGELOG.md",
-            "results/artefacts", "results/bench", "results/class-experiment", "results/full", "results/gpu",
-            "results/laptop",
+            "results/artefacts", "results/bench", "results/class-experiment", "results/diagnose-example",
+            "results/full", "results/gpu", "results/laptop",
         ):  # fmt: skip
             if (ROOT / name).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__", "one-run.ipynb", ".ipynb_checkpoints", "_drawn")

@@ -244,7 +244,8 @@ def copy_tables(study: str, folder: Path) -> None:
 def _digest(study: Study) -> str:
     """Return a hash of all that the book is made from."""
     files = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "CITATION.cff", ROOT / "studies" / f"{study.name}.yaml"]
-    files += [ROOT / "CHANGELOG.md", ROOT / "results/class-experiment/seeds.csv"]
+    files += [ROOT / "CHANGELOG.md"]
+    files += [ROOT / "results" / name / "seeds.csv" for name in ("class-experiment", "diagnose-example")]
     files += [study.folder / "one-run.ipynb", *study.folder.glob("*.csv")]
     files += [file for shown in SHOWN for file in sorted(shown.glob("*.*"))]
     for folder in ("book", "smallbatch"):

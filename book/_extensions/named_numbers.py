@@ -8,7 +8,8 @@ and so ends the build. What is looked up becomes text, never markup, whatever a 
 - ```` ```{when} name ````: paragraphs that are there only where the value is true, or a table has rows; `unless` is the
   opposite.
 - ```` ```{numbers-table} name ````: a table {"head": [...], "rows": [[...]], "widths": [...]}. A cell is a text, or a
-  list of parts, each a text, {"verdict": word}, {"strong": text} or {"page": name, "text": text}.
+  list of parts, each a text, {"verdict": word}, {"strong": text}, {"code": text} or
+  {"page": name, "text": text}.
 - ```` ```{numbers-code} name ````: a text as a block of code, which has a button to copy it.
 """
 
@@ -144,6 +145,8 @@ class Table(_Directive):
             return badge(part["verdict"])
         if "strong" in part:
             return nodes.strong("", part["strong"])
+        if "code" in part:
+            return nodes.literal(part["code"], part["code"])
         target = f"/book/{part['page']}"
         return addnodes.pending_xref(
             "", nodes.inline("", part["text"]), refdoc=self.env.docname, refdomain="std", reftype="doc",

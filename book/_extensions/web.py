@@ -7,6 +7,7 @@ import html
 import re
 
 from docutils import nodes
+from reading import LINE
 
 # A slide is made for being seen alone.
 PREVIEW = "figures/phantom-slide.png"
@@ -20,7 +21,8 @@ HEAD, BODY, CELL = (
 
 def describe(doctree: nodes.document) -> str:
     """Return the first paragraph of a page that is longer than a few words, cut at the end of a word."""
-    texts = (" ".join(paragraph.astext().split()) for paragraph in doctree.findall(nodes.paragraph))
+    paragraphs = (each for each in doctree.findall(nodes.paragraph) if LINE not in each["classes"])
+    texts = (" ".join(paragraph.astext().split()) for paragraph in paragraphs)
     text = next((text for text in texts if len(text) > 60), "")
     text = re.sub(r"^For whom: ", "", text)
     return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"

@@ -28,12 +28,21 @@ def numbers(study: str) -> dict:
     return {
         **said,
         "what_was_run": {"head": ["", ""], "rows": what_was_run(runs, study), "widths": [25, 75]},
+        **batch_size_one(runs),
         "by_size": {"head": BY_SIZE, "rows": [] if runs.empty else rows_by_size(runs)},
         "policies": policy_table(evidence),
         **_verdicts(evidence),
         **second_round_tables("sweep"),
         **of_published(("all", "without_one"), _slopes),
     }
+
+
+def batch_size_one(runs: pd.DataFrame) -> dict:
+    """Return the mean test errors of batch size 1 in the three evaluations; "" and False where there are none."""
+    part = compared(runs)[0] if len(runs) else runs
+    errors = by_size(part) if len(part) else pd.DataFrame()
+    found = {name: f"{errors.loc[1, name]:.1f}" if 1 in errors.index else "" for name in EVALUATIONS}
+    return {"one": 1 in errors.index, **{f"one_{name}": error for name, error in found.items()}}
 
 
 def _verdicts(evidence: Evidence) -> dict:

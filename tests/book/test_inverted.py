@@ -1,9 +1,8 @@
 """The words of the pages follow the tables: the same pages, for a study and for one whose results are inverted.
 
-The pages' numbers are computed and their cells are run, without building a book: that is what a reader finds there.
+The pages' numbers are computed without building a book: that is what a reader finds there.
 """
 
-import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -34,26 +33,6 @@ INVERTED = {
     "dropout": (3.0, 0.5), "regret": (-3.0, 0.5), "remedy": (3.0, 0.5),
     "combination": (6.0, 0.5),
 }  # fmt: skip
-
-
-def cells(page):
-    """Return the code of a page's cells, without their options."""
-    text = (BOOK / f"{page}.md").read_text()
-    found = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\A(:[^\n]*\n)+", "", cell) for cell in found]
-
-
-def show(page):
-    """Run the cells of a page as a notebook does; return the text that they show."""
-    names, shown = {}, []
-    for cell in cells(page):
-        tree = ast.parse(cell)
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, page, "exec"), names)
-        if last:
-            value = eval(compile(ast.Expression(last.value), page, "eval"), names)
-            shown.append(getattr(value, "data", ""))
-    return "\n".join(text for text in shown if text)
 
 
 def said(value):
@@ -88,17 +67,11 @@ def page_of(studies, monkeypatch):
     monkeypatch.chdir(folder)
 
     def shown(page, study):
-        monkeypatch.setenv("SMALLBATCH_STUDY", study)
         by_plan = {"registered": verdicts[study], "amended": verdicts[study, "amended"]}
         # Judging takes seconds.
         monkeypatch.setattr(claims, "judge", lambda tables, asked=None, plan="registered": by_plan[plan])
-        glued = {}
-        monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: value}))
-        shown = "" if (BOOK / f"{page}.md").read_text().find("in_project(") >= 0 else show(page)
-        source = BOOK / "_numbers" / f"{page}.py"
-        if source.is_file():
-            glued |= numbers_of(source)(study)
-        return glued, "\n".join([shown, *(f"{name}: {said(value)}" for name, value in glued.items())])
+        glued = numbers_of(BOOK / "_numbers" / f"{page}.py")(study)
+        return glued, "\n".join(f"{name}: {said(value)}" for name, value in glued.items())
 
     return shown
 

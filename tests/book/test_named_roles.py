@@ -1,6 +1,7 @@
 """The roles and directives that put named numbers on a page: as text whatever they hold, and never silently nothing."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -14,7 +15,8 @@ NUMBERS = {
     "table": {
         "head": ["A", "B"],
         "widths": [30, 70],
-        "rows": [[[{"strong": "bold"}], [{"verdict": "supported"}]], [[{"page": "other", "text": "there"}], "<b>"]],
+        "rows": [[[{"strong": "bold"}], [{"verdict": "supported"}]], [[{"page": "other", "text": "there"}], "<b>"],
+                 [[{"code": "a<b"}], ["in ", {"code": "c"}]]],
     },
     "empty": {"head": ["A"], "rows": []},
 }  # fmt: skip
@@ -45,11 +47,12 @@ HIDDEN
 """
 
 
-def build(folder, page=PAGE, numbers=NUMBERS):
+def build(folder, page=PAGE, numbers=NUMBERS, extensions=()):
+    """Build a page with its numbers as the book does; return the finished process and the page's HTML."""
     (folder / "book/_drawn/numbers").mkdir(parents=True)
     (folder / "conf.py").write_text(
         f"import sys; sys.path.insert(0, {str(ROOT / 'book/_extensions')!r})\n"
-        "extensions = ['myst_parser', 'named_numbers']\nmyst_enable_extensions = ['colon_fence']\n"
+        f"extensions = {['myst_parser', 'named_numbers', *extensions]}\nmyst_enable_extensions = ['colon_fence']\n"
     )
     (folder / "index.md").write_text("# Home\n\n```{toctree}\nbook/page\nbook/other\n```\n")
     (folder / "book/page.md").write_text(page)
@@ -93,6 +96,7 @@ def test_paragraphs_are_there_by_the_truth_of_a_value(built):
 def test_a_table_has_its_parts(built):
     assert "<strong>bold</strong>" in built and '<span class="verdict verdict-supported">supported</span>' in built
     assert 'href="other.html"' in built and "&lt;b&gt;" in built
+    assert re.search(r"<code[^>]*><span class=\"pre\">a&lt;b</span></code>", built)
 
 
 @pytest.mark.parametrize(
