@@ -26,7 +26,6 @@ KNOWN_UPWARD = {}
 KNOWN_BACKWARD = {}  # imports without which there would be no circle
 LONGEST = 300
 LONG = {
-    "smallbatch.diagnosis.diagnosing": "one thing: the diagnosis from its evaluations to its object",
     "smallbatch.diagnosis.scoring": "one thing: which labels and outputs can be scored, and how",
     "smallbatch.figures.catalogue.stable_learning_rates": "one family of figures: data, drawing, words and entries",
 }

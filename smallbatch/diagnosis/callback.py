@@ -1,7 +1,10 @@
 """Validation with recalibrated statistics after every epoch, in the log beside what Keras reports."""
 
+import contextlib
+
 import keras
 
+from smallbatch.backend import by_backend
 from smallbatch.diagnosis.data import Source
 from smallbatch.diagnosis.diagnosing import require_whole
 from smallbatch.diagnosis.preparing import image_shape, prepare
@@ -50,8 +53,11 @@ class Recalibrated(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Add the recalibrated validation accuracy and loss to `logs`."""
-        if logs is None or (epoch + 1) % self._every:
-            return
+        if logs is not None and (epoch + 1) % self._every == 0:
+            with by_backend(tensorflow=contextlib.nullcontext, jax=contextlib.nullcontext, torch=_same_numbers_later)():
+                logs.update(self._recalibrated_validation())
+
+    def _recalibrated_validation(self) -> dict[str, float]:
         model = self.model
         if self._sources is None:
             shape = image_shape(model)
@@ -71,9 +77,21 @@ class Recalibrated(keras.callbacks.Callback):
             correct += scores.correct[:counted].sum()
             loss += scores.loss[:counted].sum()
             count += scores.count[:counted].sum()
-        logs["recalibrated_val_accuracy"] = float(correct / count)
-        logs["recalibrated_val_loss"] = float(loss / count)
+        return {
+            "recalibrated_val_accuracy": float(correct / count),
+            "recalibrated_val_loss": float(loss / count),
+        }
 
     def _require_labels(self) -> None:
         if not self._sources[1].has_labels:
             raise ParameterError("validation holds no labels. Allowed: pairs of images and labels")
+
+
+def _same_numbers_later():
+    """Return a context in which PyTorch draws random numbers without those of the training changing.
+
+    Even `predict` draws one there, for its loader of data, and so would give the next epoch another order.
+    """
+    import torch
+
+    return torch.random.fork_rng(devices=[])

@@ -136,8 +136,8 @@ def _outputs_of_predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
 def _require_the_same(model, outputs, expected, images) -> None:
     if not np.isfinite(expected).all():
         raise ParameterError(
-            f"model = {model.name!r}: its outputs are not finite (NaN or infinite){_not_finite(model)}. Allowed: a "
-            "model with finite outputs"
+            f"model = {model.name!r}: its outputs are not finite (NaN or infinite){_not_finite(model, images)}. "
+            "Allowed: a model with finite outputs"
         )
     if _same(model, outputs, expected):
         return
@@ -174,12 +174,12 @@ def _same(model, values: np.ndarray, expected: np.ndarray) -> bool:
     return bool(np.abs(values - expected).max(initial=0.0) <= allowed * (1 + np.abs(expected).max(initial=0.0)))
 
 
-def _not_finite(model) -> str:
-    """Return which of a model's variables holds numbers that are not finite, to be told after its outputs."""
+def _not_finite(model, images: np.ndarray) -> str:
+    """Return where the numbers come from that are not finite: a variable of the model, or else the images."""
     for variable in model.variables:
         if keras.backend.is_float_dtype(variable.dtype) and not np.isfinite(ops.convert_to_numpy(variable)).all():
             return f", and so is {variable.path!r}"
-    return ""
+    return f" for images with values from {images.min():.3g} to {images.max():.3g}"
 
 
 def _refuse_random(model: keras.Model) -> None:

@@ -166,12 +166,8 @@ def _require_images_that_differ(layers: list, measured: Measured) -> None:
     """Raise `DataError` for images too few or too much alike to have statistics."""
     if measured.n_images < FEWEST:
         raise DataError(f"data holds {measured.n_images} images. Allowed: {FEWEST} or more, for statistics to rest on")
-    alike = next((layer for layer in layers if not measured.varies(layer)), None)
-    if alike is not None:
-        raise DataError(
-            f"data: all images are alike to batch norm layer {alike.name!r}, whose inputs do not vary. Allowed: images "
-            "that differ"
-        )
+    if not any(measured.varies(layer) for layer in layers):
+        raise DataError("data: to all batch norm layers these images are alike. Allowed: images that differ")
 
 
 def _require_agreement(prepared: Prepared, source: Source) -> None:

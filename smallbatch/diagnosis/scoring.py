@@ -90,7 +90,9 @@ def decide(model: keras.Model, images: np.ndarray, outputs: np.ndarray, labels: 
     kind = _kind(model, outputs, labels, name)
     checked = checked_labels(labels, outputs, kind, name)
     if model.compiled and any(hasattr(m, "metrics") and not getattr(m, "built", False) for m in model.metrics):
-        evaluate(model, images, checked, name)  # Keras makes the metrics when it first needs them
+        evaluate(
+            model, images, _for_evaluate(labels, checked, outputs), name
+        )  # Keras makes the metrics when it first needs them
     metric, is_logit, n_classes = accuracy_metric(model), _is_logit(model, outputs), outputs.shape[-1]
     if metric is not None:
         kind, threshold = METRICS[_kind_of(metric)], getattr(metric, "threshold", 0.5)
@@ -290,7 +292,8 @@ def require_agreement(scoring: Scoring, images, outputs, labels, scores: Scores,
     """Raise `ParameterError` where the model's own `evaluate` counts other predictions as correct than `scores`."""
     if scoring.metric is None:
         return
-    found = evaluate(scoring.model, images, checked_labels(labels, outputs, scoring.kind, name), name)
+    checked = checked_labels(labels, outputs, scoring.kind, name)
+    found = evaluate(scoring.model, images, _for_evaluate(labels, checked, outputs), name)
     found = found.get(scoring.metric)
     ours = scores.correct.sum() / scores.count.sum()
     # Rounding may turn one prediction of a chunk over.
@@ -300,6 +303,15 @@ def require_agreement(scoring: Scoring, images, outputs, labels, scores: Scores,
             f"{ours:.4f}, so evaluate does something else with these images. Allowed: a model whose evaluate scores "
             "what predict gives"
         )
+
+
+def _for_evaluate(labels: np.ndarray, checked: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Return labels as they were given, unless they are of another kind than the model was compiled for.
+
+    In another shape than before, Keras would compile once more, for labels of any rank, which not all metrics take.
+    """
+    given_otherwise = outputs.shape[-1] > 1 and (labels.shape == outputs.shape) != (checked.shape == outputs.shape)
+    return checked if given_otherwise else labels
 
 
 def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray, name: str) -> dict[str, float]:

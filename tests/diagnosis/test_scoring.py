@@ -117,6 +117,15 @@ def test_rows_with_several_classes_need_a_metric_that_counts_them():
         smallbatch.diagnose(model, (images(), several), (images(), several))
 
 
+def test_labels_reach_evaluate_in_the_shape_in_which_they_are_given():
+    metrics = [keras.metrics.AUC(), keras.metrics.BinaryAccuracy(threshold=0.7)]
+    model = network(1, "sigmoid", ("binary_crossentropy", metrics))
+    model.fit(images(), binary, verbose=0)
+    reported = model.evaluate(images(), binary, verbose=0, return_dict=True)["binary_accuracy"]
+    found = smallbatch.diagnose(model, (images(), binary), (images(), binary))
+    assert moving(found) == pytest.approx(reported)
+
+
 def test_an_evaluate_that_does_something_else_is_refused():
     class Halved(keras.Sequential):
         def evaluate(self, x, y=None, **kwargs):

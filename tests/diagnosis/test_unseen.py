@@ -225,12 +225,18 @@ def test_images_that_have_no_statistics_are_refused():
     x, y = data(6)
     with pytest.raises(UserError, match=r"data holds 31 images. Allowed: 32 or more"):
         smallbatch.recalibrate(model, (x[:31], y[:31]))
-    with pytest.raises(UserError, match="all images are alike to batch norm layer"):
+    with pytest.raises(UserError, match="to all batch norm layers these images are alike"):
         smallbatch.recalibrate(model, np.repeat(x[:1], 96, axis=0))
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_averages_that_are_not_finite_are_named():
+def test_what_makes_outputs_infinite_is_named():
+    x, y = data(6)
+    x[0] = 3e38
+    with pytest.raises(
+        UserError, match=r"not finite .NaN or infinite. for images with values from -\S+ to 3e.38. Allo"
+    ):
+        smallbatch.diagnose(stack(layers.Dense(4), layers.BatchNormalization()), (x, y), (x, y))
     model = stack(layers.Dense(4), layers.BatchNormalization(name="broken"))
     model.get_layer("broken").moving_mean.assign([0.0, np.nan, 0.0, 0.0])
     with pytest.raises(UserError, match=r"not finite .NaN or infinite., and so is '[^']*broken/moving_mean'. Allowed"):
