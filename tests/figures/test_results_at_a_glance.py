@@ -73,8 +73,8 @@ def test_verdicts_are_words_in_their_colour_below_their_question_with_the_number
     changes, _ = results_at_a_glance.results_at_a_glance(table).axes
     texts = {text.get_text(): matplotlib.colors.to_hex(text.get_color()) for text in changes.texts}
     assert list(texts) == [
-        "Is it a? (n = 6)", "amended: supported", "registered: not decided",
-        "Is it b? (n = 6)", "amended: contradicted",
+        "Is it a? (n = 6)", "amended: supported", "registered: not decided", "Is it b? (n = 6)",
+        "amended: contradicted",
     ]  # fmt: skip
     for words, colour in texts.items():
         if ": " in words:
