@@ -1,7 +1,7 @@
 """Measure what the three examples of the page about `diagnose` show in every seed: `python -m workflow.diagnose_seeds`.
 
 Runs the page's own cells, for ten seeds, and writes a row per training into `results/diagnose-example/seeds.csv`, from
-which the page takes its numbers. Rows that are there are not trained again. About four minutes on two CPU cores.
+which the page takes its numbers. Rows that are there are not trained again.
 """
 
 import os

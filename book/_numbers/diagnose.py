@@ -23,11 +23,13 @@ def of_table(table: pd.DataFrame) -> dict:
     """Return the numbers of a table of seeds."""
     groups = {name: table[table["example"] == name] for name in EXAMPLES}
     averages = groups["lagging"][PARTS[-1]]
+    blamed = groups["sound"].query("causes != 'none'")
     return {
         **{f"{name}_seeds": len(rows) for name, rows in groups.items()},
         **{f"{name}_named": _naming(groups[name]["causes"], cause) for name, (_, cause) in EXAMPLES.items()},
         "lagging_low": signed(averages.min(), 0),
         "lagging_high": signed(averages.max(), 0),
+        "sound_most": signed(blamed[PARTS].to_numpy().max()) if len(blamed) else "",
         "by_example": {
             "head": [
                 "Network",

@@ -29,9 +29,9 @@ def _parameters() -> dict:
 
 
 def _parameter(name: str, described: pd.Series) -> list:
-    unit = f" In {described['unit']}." if described["unit"] else ""
-    meaning = _with_code(described["meaning"] + unit)
-    return [[{"code": name}], [{"code": described["default"]}], meaning, described["allowed"]]
+    unit = f", in {described['unit']}" if described["unit"] else ""
+    default = [{"code": described["default"]}, unit]
+    return [[{"code": name}], default, _with_code(described["meaning"]), described["allowed"]]
 
 
 def _with_code(text: str) -> list:

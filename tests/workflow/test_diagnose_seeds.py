@@ -75,9 +75,12 @@ def test_a_cause_that_fewer_seeds_show_is_counted_so():
         diagnose_seeds.row_of("lagging", 1, found(4.0)),
         diagnose_seeds.row_of("lagging", 2, found(4.0, "moving averages lag", "overfitting")),
     ]
+    assert of_table(pd.DataFrame(rows))["sound_most"] == ""
+    rows.append(diagnose_seeds.row_of("sound", 0, found(0.2, "overfitting")))
     numbers = of_table(pd.DataFrame(rows))
     assert (numbers["lagging_seeds"], numbers["lagging_named"], numbers["sound_named"]) == (3, 2, 0)
-    (row,) = numbers["by_example"]["rows"]
+    assert numbers["sound_most"] == "1.5"
+    row, _ = numbers["by_example"]["rows"]
     assert row[4] == "\N{MINUS SIGN}3.0 to 4.0" and row[5].split(", ")[-1] == "moving averages lag and overfitting: 1"
 
 
