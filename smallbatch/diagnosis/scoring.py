@@ -223,7 +223,7 @@ def _are_probabilities(rows: np.ndarray) -> bool:
 
 def _require_numbers(labels, name) -> None:
     if labels.dtype.kind not in "biuf":
-        shown = labels.flat[0] if labels.size else labels.dtype
+        shown = labels.ravel()[:1].tolist()[0] if labels.size else labels.dtype
         raise DataError(
             f"{name}: labels are no numbers, such as {shown!r}. Allowed: numbers of classes from 0, or one-hot rows"
         )
@@ -318,9 +318,21 @@ def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray, name: s
     """Return what `model.evaluate` reports of a few images; raise `DataError` where it fails on them."""
     try:
         with unchanged(model):
-            return model.evaluate(images, labels, batch_size=len(images), verbose=0, return_dict=True)
+            return _evaluate(model, images, labels)
     except Exception as error:
         raise DataError(
             f"{name}: model.evaluate fails on these data: {reason(error)}. Allowed: images and labels "
             "that the compiled model takes"
         ) from error
+
+
+def _evaluate(model, images, labels) -> dict[str, float]:
+    options = {"batch_size": len(images), "verbose": 0, "return_dict": True}
+    try:
+        return model.evaluate(images, labels, **options)
+    except ValueError as error:
+        if "unknown rank" not in str(error):
+            raise
+    # Keras met labels of two ranks, (n,) and (n, 1), and compiled for any rank, which its metrics do not take.
+    model.make_test_function(force=True)
+    return model.evaluate(images, labels, **options)

@@ -124,6 +124,8 @@ def test_labels_reach_evaluate_in_the_shape_in_which_they_are_given():
     reported = model.evaluate(images(), binary, verbose=0, return_dict=True)["binary_accuracy"]
     found = smallbatch.diagnose(model, (images(), binary), (images(), binary))
     assert moving(found) == pytest.approx(reported)
+    both = smallbatch.diagnose(model, (images(), binary), (images(), binary[:, None]))
+    assert moving(both) == pytest.approx(reported)
 
 
 def test_an_evaluate_that_does_something_else_is_refused():
