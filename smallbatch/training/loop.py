@@ -104,7 +104,8 @@ def compile_model(model: keras.Model, config: RunConfig, n_train: int) -> None:
     loss = keras.losses.SparseCategoricalCrossentropy
     if has_soft_labels(config):
         loss = keras.losses.CategoricalCrossentropy
-    model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"])
+    # The factor of the loss is the optimizer's own: Keras's, which changes on the way, would come on top of it.
+    model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"], auto_scale_loss=False)
 
 
 def fit(
