@@ -11,7 +11,8 @@
 #
 # With GPU=1, any of these installs and uses the packages for NVIDIA GPUs (requirements-gpu.txt); with K80=1, those for
 # Kepler GPUs (requirements-k80.txt, Python 3.11). Each has a folder of its own beside .venv.
-# REQUIRE_GPU=1 refuses to train where the framework sees no GPU.
+# REQUIRE_GPU=1 refuses to train where the framework sees no GPU; DETERMINISTIC=1 asks for GPU operations that give the
+# same numbers each time, and are slower.
 PYTHON ?= python3
 SHELL := /bin/bash
 KIND := $(if $(K80),-k80,$(if $(GPU),-gpu))
@@ -72,7 +73,7 @@ $(VENV)/installed: $(LOCK) pyproject.toml
 	echo "installation $$(( $$(date +%s) - start )) s" | tee $(VENV)/installed
 
 COMPILE := uv pip compile --no-annotate --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
-TRAIN_AND_BOOK := --extra tensorflow --extra jax --extra train --extra book --extra test
+TRAIN_AND_BOOK := --extra tensorflow --extra jax --extra train --extra slurm --extra book --extra test
 lock:
 	@set -eo pipefail; \
 	$(COMPILE) --universal --python-version 3.11 $(TRAIN_AND_BOOK) -o requirements.txt; \

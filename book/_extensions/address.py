@@ -18,14 +18,9 @@ COLAB = "https://colab.research.google.com/github"
 BINDER = "https://mybinder.org/v2"
 # The page of one run shows an executed copy of this notebook.
 SHOWN = {"book/one-run": "notebooks/retrain.ipynb"}
-FIRST_CELL = """
-In Colab, put this into a first cell and run it; it fetches the code that the notebook calls:
-
-```bash
-!git clone --depth 1 {repository} the-book
-%cd the-book
-%pip install --quiet .
-```
+IN_COLAB = """
+In Colab they run as they stand: the cell after the parameters installs this project and what is missing of its
+packages, and leaves TensorFlow, JAX and NumPy as they are. On Kaggle, import the notebook's file by its address.
 """
 LOCALLY = "Open one on your machine, after `make book` or `make study` has installed everything:"
 COMMAND = "\n```bash\n.venv/bin/jupyter lab {notebook}\n```\n"
@@ -80,7 +75,7 @@ class OpenNotebooks(SphinxDirective):
         lines = [self._item(path) for path in notebooks]
         repository = self.config.smallbatch_repository
         if "Colab" in launchers(self.config, ""):
-            lines += FIRST_CELL.format(repository=repository).splitlines()
+            lines += IN_COLAB.splitlines()
         if not repository:
             shown = next(iter(SHOWN.values()))
             lines += ["", LOCALLY, *COMMAND.format(notebook=shown).splitlines()]

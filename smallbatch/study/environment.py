@@ -5,7 +5,6 @@ import functools
 import hashlib
 import os
 import platform
-import resource
 import subprocess
 import sys
 from importlib import metadata
@@ -15,6 +14,11 @@ import numpy as np
 
 import smallbatch
 from smallbatch.study import accelerators
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 PACKAGES = ("smallbatch", "keras", "tensorflow", "jax", "keras-cv", "numpy", "scikit-learn")
 
@@ -63,6 +67,11 @@ def code_version() -> dict:
 
 def memory_peak_mib() -> int:
     """Return the most memory that this process has held so far, in MiB."""
+    if resource is None:
+        import psutil  # ipykernel brings it along
+
+        held = psutil.Process().memory_info()
+        return round(getattr(held, "peak_wset", held.rss) / 1024**2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024**2 if sys.platform == "darwin" else 1024))
 

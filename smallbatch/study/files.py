@@ -2,13 +2,17 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from smallbatch.errors import StorageError
 from smallbatch.paths import in_project, published
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 # What a disk can do to anyone. Other errors of the operating system are mistakes of ours and keep their traceback.
 DISK = {getattr(errno, name) for name in
@@ -69,6 +73,8 @@ def only_one(lock: Path, what: str, doing: str = "trained") -> Iterator[int]:
 
 
 def _wait_for(stream, message: str) -> None:
+    if fcntl is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -107,3 +107,21 @@ def check_values_per_channel(config) -> None:
         f"nothing. Allowed: {name} 2 or more, or image_size 107 or more "
         "(or allow_one_value_per_channel = True to see it happen)"
     )
+
+
+def check_speed(config) -> None:
+    """Refuse other ways of computing where a measurement would not measure them."""
+    if config.NOTEBOOK != "retrain" and (config.precision != "float32" or config.jit_compile):
+        raise ValueError(
+            f"precision = {config.precision!r} with jit_compile = {config.jit_compile}: {config.NOTEBOOK} measures "
+            "training as it is by default. Allowed: precision = 'float32' and jit_compile = False"
+        )
+
+
+def check_weights(config) -> None:
+    """Refuse pretrained weights in a miniature."""
+    if config.weights == "imagenet" and (config.width, config.depth) != (1.0, 1.0):
+        raise ValueError(
+            f"weights = 'imagenet' with width = {config.width} and depth = {config.depth}: these weights fit "
+            "the published network only. Allowed: width = 1.0 and depth = 1.0, or weights = 'none'"
+        )

@@ -1,7 +1,6 @@
 """Training with SGD and momentum: a budget in epochs or steps, the history of each epoch, divergence caught."""
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from smallbatch.training.checkpoint import Checkpoint, Course
 from smallbatch.training.config import RunConfig
 from smallbatch.training.data import Data, augmentation
 from smallbatch.training.optimizer import SGD, learning_rate
+from smallbatch.training.preparing import prepare as prepare  # where notebooks look for it
 from smallbatch.training.snapshots import Snapshots
 from smallbatch.training.steps import Epoch, TrainingProgram, place
 
@@ -24,6 +24,8 @@ AUGMENTED_AT_ONCE = 512
 LAG_IMAGES = 128
 # Mean cross-entropy, in nats, that no training comes back from; guessing costs log(classes), 2.3 for ten.
 EXPLODED_LOSS = 1e3
+# In float16, gradients below 6e-8 would be lost: the loss is so many times as large while they are computed.
+LOSS_SCALE = 1024.0
 
 
 class Order:
@@ -89,47 +91,21 @@ class TrainingResult:
     seconds_before: float = 0.0
 
 
-def prepare(config: RunConfig) -> None:
-    """Make the run repeatable: seed everything, fix the number of threads, ask for deterministic operations.
-
-    Call it before the first model is built: the backends read the number of threads only once. Raises
-    `ParameterError` where the backend cannot do what is asked for.
-    """
-    if config.augmentation != "none":
-        augmentation.check_backend(config.augmentation)
-    if keras.backend.backend() == "tensorflow":
-        _prepare_tensorflow(config.threads)
-    elif keras.backend.backend() == "jax" and config.threads == 1:
-        flag = "--xla_cpu_multi_thread_eigen=false"
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
-    keras.utils.set_random_seed(config.seed)
-
-
-def _prepare_tensorflow(threads: int) -> None:
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
-        return
-    tf.config.experimental.enable_op_determinism()
-    try:
-        # Operations side by side, such as the branches of a block, each on one thread: sharing out single operations
-        # costs more than it gains at these sizes, and would round sums differently.
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:
-        # A session that has computed already keeps its threads.
-        print(f"TensorFlow is already running; restart the kernel to use threads = {threads}.")
-
-
 def compile_model(model: keras.Model, config: RunConfig, n_train: int) -> None:
     """Compile for classification by logits with SGD and momentum, for `n_train` training images."""
-    optimizer = SGD(learning_rate(config, n_train), config.momentum, weight_decay=config.weight_decay or None)
+    optimizer = SGD(
+        learning_rate(config, n_train),
+        config.momentum,
+        weight_decay=config.weight_decay or None,
+        loss_scale_factor=LOSS_SCALE if config.precision == "mixed_float16" else None,
+    )
     if config.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["beta", "bias"])
     loss = keras.losses.SparseCategoricalCrossentropy
     if has_soft_labels(config):
         loss = keras.losses.CategoricalCrossentropy
-    model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"])
+    # The factor of the loss is the optimizer's own: Keras's, which changes on the way, would come on top of it.
+    model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"], auto_scale_loss=False)
 
 
 def fit(
@@ -241,7 +217,7 @@ def _epoch_program(
     model: keras.Model, data: Data, config: RunConfig, steps_done: int
 ) -> Callable[[np.ndarray, int], Epoch]:
     """Return a function that trains on the first so many batches of a table of indices."""
-    program = TrainingProgram(model, EXPLODED_LOSS)
+    program = TrainingProgram(model, EXPLODED_LOSS, config.jit_compile)
     images, labels = data.train.images, training_labels(data, config)
     if config.augmentation == "none":
         placed = place(images), place(labels)

@@ -104,7 +104,23 @@ def inception_resnet_v2(
     return keras.models.clone_model(published, clone_function=clone, call_function=call)
 
 
+@contextlib.contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Let layers that are made inside compute by a policy of Keras, such as `mixed_float16`."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def _classifier(config: RunConfig, n_classes: int, n_train: int | None) -> keras.Model:
+    with _precision(config.precision):
+        return _connected(config, n_classes, n_train)
+
+
+def _connected(config: RunConfig, n_classes: int, n_train: int | None) -> keras.Model:
     network = inception_resnet_v2(
         config.image_size,
         config.width,
@@ -115,13 +131,14 @@ def _classifier(config: RunConfig, n_classes: int, n_train: int | None) -> keras
         config.dropout_between_batch_norms,
         [] if n_train is None else list(config.followed_momenta(n_train).values()),
     )
-    images = keras.Input((config.image_size, config.image_size, 3), name="images")
+    images = keras.Input((config.image_size, config.image_size, 3), dtype="float32", name="images")
     # The published preprocessing: values from -1 to 1.
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale", dtype="float32")(images)
     features = network(scaled)
     if config.dropout:
         features = keras.layers.Dropout(config.dropout, name="dropout")(features)
-    logits = keras.layers.Dense(n_classes, name="logits")(features)
+    # In float32 whatever the precision: the loss takes exponentials of them.
+    logits = keras.layers.Dense(n_classes, name="logits", dtype="float32")(features)
     return keras.Model(images, logits, name="classifier")
 
 

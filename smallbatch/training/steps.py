@@ -24,11 +24,12 @@ class Epoch(NamedTuple):
 class TrainingProgram:
     """The training steps of a compiled model; the first call compiles them.
 
-    `limit` ends an epoch at the step where its mean loss so far is no longer below it, or not a number.
+    `limit` ends an epoch at the step where its mean loss so far is no longer below it, or not a number. `jit_compile`
+    has XLA compile the steps on TensorFlow, as JAX always does.
     """
 
-    def __init__(self, model: keras.Model, limit: float):
-        self.model, self.limit = model, limit
+    def __init__(self, model: keras.Model, limit: float, jit_compile: bool = False):
+        self.model, self.limit, self.jit_compile = model, limit, jit_compile
         model.optimizer.build(model.trainable_variables)
         self._run = by_backend(tensorflow=training_in_tensorflow, jax=training_in_jax)(self)
 
@@ -88,13 +89,15 @@ def training_in_tensorflow(program: TrainingProgram):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 batch_loss, batch_correct = program.loss(*batch, n_with_loss, lambda x: model(x, training=True))
-            model.optimizer.apply(tape.gradient(batch_loss, weights), model.trainable_variables)
+                # The optimizer takes its factor, which float16 needs, out of the gradient again.
+                scaled_loss = model.optimizer.scale_loss(batch_loss)
+            model.optimizer.apply(tape.gradient(scaled_loss, weights), model.trainable_variables)
             return step + 1, loss + batch_loss, correct + batch_correct
 
         step, loss, correct = tf.while_loop(is_on, train, (0, 0.0, 0.0), parallel_iterations=1)
         return loss, correct, step
 
-    compiled = tf.function(run, reduce_retracing=True, autograph=False)
+    compiled = tf.function(run, reduce_retracing=True, autograph=False, jit_compile=program.jit_compile or None)
 
     def call(images, labels, indices, n_steps, n_with_loss):
         return compiled(images, labels, indices, tf.constant(n_steps), n_with_loss)
@@ -118,7 +121,7 @@ def training_in_jax(program: TrainingProgram):
             return logits
 
         loss, correct = program.loss(images, labels, n_with_loss, call)
-        return loss, (correct, changed)
+        return model.optimizer.scale_loss(loss), (loss, correct, changed)
 
     gradient = jax.value_and_grad(batch_loss, has_aux=True)
 
@@ -130,7 +133,7 @@ def training_in_jax(program: TrainingProgram):
         def train(carry):
             step, loss, correct, (trainable, others, optimizer) = carry
             chosen = indices[step]
-            (one_loss, (one_correct, others)), gradients = gradient(
+            (_, (one_loss, one_correct, others)), gradients = gradient(
                 trainable, others, images[chosen], labels[chosen], n_with_loss
             )
             trainable, optimizer = model.optimizer.stateless_apply(optimizer, gradients, trainable)

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from smallbatch.errors import ParameterError
 from smallbatch.study import tables
 from smallbatch.study.file import load_study
 from smallbatch.study.progress import count_done, progress
+from smallbatch.training import data
 from smallbatch.training.config import RunConfig
+from smallbatch.training.data import digits
 from tests.study.test_records import write
 from workflow import stages
 
@@ -72,3 +75,30 @@ def test_the_name_of_a_run_is_worked_out_once_for_each_time_that_it_stands_in_th
     monkeypatch.setattr(RunConfig, "run_id", lambda config: named.append(config) or name(config))
     assert list(load_study("many").runs) == list(study.runs)
     assert len(named) == N + 2
+
+
+def test_planning_looks_labels_up_once_and_for_each_run_once_whether_it_is_done(tmp_path, monkeypatch, read):
+    for name in ("studies", "notebooks"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(stages, "_say_device", lambda: False)  # then nothing is trained
+    looked_up, train_labels = [], digits.train_labels
+    monkeypatch.setattr(digits, "train_labels", lambda config: looked_up.append(config) or train_labels(config))
+    for n in (N, 2 * N):
+        (tmp_path / "studies" / "new.yaml").write_text(STUDY.replace(str(list(range(N))), str(list(range(n)))))
+        study = load_study("new")
+        read.clear()
+        looked_up.clear()
+        assert len(stages.train(study, again=False).missing) == len(study.runs) == n
+        assert len(looked_up) == 1 and +read == {"record.json": n}
+
+
+def test_every_run_is_checked_that_differs_in_what_the_check_depends_on():
+    def check(*changes):
+        data.check_all(RunConfig.create(n_train=64, **change) for change in changes)
+
+    check({"seed": 1}, {"seed": 2}, {"batch_size": 64})
+    for wrong in ({"n_test_from_train": 5}, {"classes": ["0", "no such"]}):
+        with pytest.raises(ParameterError):
+            check({"seed": 1}, wrong)
