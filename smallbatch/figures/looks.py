@@ -116,7 +116,8 @@ def darken(figure: plt.Figure) -> None:
 def _relight_line(line: Line2D) -> None:
     for name in ("color", "markerfacecolor", "markeredgecolor"):
         colour = getattr(line, f"get_{name}")()
-        if not isinstance(colour, str) or colour not in ("none", "None", "auto"):
+        named = isinstance(colour, str) and colour in ("none", "None", "auto")
+        if not named and to_rgb(colour) != to_rgb(style.DARK_GROUND):  # a hollow marker is filled with the ground
             getattr(line, f"set_{name}")(_lifted(colour, DRAWN))
 
 

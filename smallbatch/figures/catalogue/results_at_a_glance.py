@@ -38,7 +38,7 @@ WITHIN = 1.96
 WIDTH, LINE, GAP, AXIS, TITLE = 5.4, 0.19, 0.1, 0.62, 0.62
 SLIDE = (10.5, 10.5 * 9 / 16)
 # Parts of a column's width: where its panels begin and end, and where the words beside them begin.
-LEFT, RIGHT, WORDS = 0.03, 0.6, 0.63
+LEFT, RIGHT, WORDS = 0.03, 0.56, 0.59
 CHARACTERS = 66
 
 
@@ -182,7 +182,9 @@ def _estimate(axis: Axes, row, y: float) -> None:
     colour, _ = LOOKS[row.verdict]
     marker, filled = PLANS[row.plan]
     if np.isfinite(row.noise):
-        axis.fill_betweenx([y - LINE / 2, y + LINE / 2], -WITHIN * row.noise, WITHIN * row.noise, color="0.87", lw=0)
+        # Half transparent, so that grey marks stand out from it on a dark page as well.
+        band = {"color": "0.75", "alpha": 0.5, "lw": 0}
+        axis.fill_betweenx([y - LINE / 2, y + LINE / 2], -WITHIN * row.noise, WITHIN * row.noise, **band)
     low, high = np.clip([row.low, row.high], *axis.get_xlim())
     if not np.isnan(row.low):
         axis.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
