@@ -17,6 +17,8 @@ HEAD, BODY, CELL = (
     re.compile(r"<tbody.*?</tbody>", re.S),
     re.compile(r"<th\b(?![^>]*\bscope=)"),
 )
+VERDICTS = re.compile(r'<table class="[^"]*\bverdicts\b.*?</table>', re.S)
+HEADING, ROW, CELL_OF_ROW = re.compile(r"<th\b.*?</th>", re.S), re.compile(r"<tr\b.*?</tr>", re.S), re.compile(r"<td\b")
 
 
 def describe(doctree: nodes.document) -> str:
@@ -40,7 +42,7 @@ def add_tags(app, pagename, templatename, context, doctree) -> None:
         f'\n<meta name="description" content="{words}">\n<meta property="og:title" content="{title}">\n'
         f'<meta property="og:description" content="{words}">\n<meta property="og:image" content="{root}{PREVIEW}">\n'
     )
-    context["body"] = with_scopes(context["body"])
+    context["body"] = with_labels(with_scopes(context["body"]))
     if 'class="math' not in context["body"]:
         context["script_files"] = [script for script in context["script_files"] if not _of_mathjax(script)]
 
@@ -55,6 +57,30 @@ def with_scopes(body: str) -> str:
     """Return a page in which each header cell of a table says whether it heads a column or a row."""
     body = HEAD.sub(lambda found: CELL.sub('<th scope="col"', found.group()), body)
     return BODY.sub(lambda found: CELL.sub('<th scope="row"', found.group()), body)
+
+
+def with_labels(body: str) -> str:
+    """Return a page whose cards, which rows of a table of verdicts become on a phone, say what each cell is.
+
+    Each cell after the first gets its column's heading as `data-label`; with two columns there is nothing to confuse.
+    """
+    return VERDICTS.sub(_labelled, body)
+
+
+def _labelled(table: re.Match) -> str:
+    heads = [html.unescape(re.sub("<[^>]*>", "", each)).strip() for each in HEADING.findall(table.group())]
+    if len(heads) < 3:
+        return table.group()
+
+    def row(found: re.Match) -> str:
+        labels = iter(["", *heads[1:]])
+        return CELL_OF_ROW.sub(lambda cell: cell.group() + _label(next(labels, "")), found.group())
+
+    return ROW.sub(row, table.group())
+
+
+def _label(text: str) -> str:
+    return f' data-label="{html.escape(text, quote=True)}"' if text else ""
 
 
 def setup(app) -> dict:

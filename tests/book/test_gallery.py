@@ -34,6 +34,18 @@ def test_words_filter_the_figures_and_the_count_is_announced(browser, tmp_path):
     page.close()
 
 
+def test_cards_of_a_table_of_verdicts_say_what_their_cells_are():
+    def table(heads, cells, kind="verdicts table"):
+        head = "".join(f'<th scope="col"><p>{each}</p></th>' for each in heads)
+        return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>'
+
+    three = ["Question", "By the &lt;rules&gt;", "Number"]
+    found = web.with_labels(table(three, '<td class="a">x</td><td>y</td><td>z</td>'))
+    assert '<td class="a">x</td><td data-label="By the &lt;rules&gt;">y</td><td data-label="Number">z</td>' in found
+    for other in (table(three[:2], "<td>x</td><td>y</td>"), table(three, "<td>x</td>" * 3, kind="table")):
+        assert web.with_labels(other) == other
+
+
 def test_header_cells_say_what_they_head_and_those_that_say_it_already_are_left():
     body = '<thead><tr><th class="head">a</th><th scope="col">b</th></tr></thead><tbody><tr><th>0</th></tr></tbody>'
     assert web.with_scopes(body) == (

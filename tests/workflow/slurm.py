@@ -39,6 +39,8 @@ JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_interval=1
+# Seconds that squeue knows of a job after its end.
+MinJobAge=3600
 ReturnToService=2
 MpiDefault=none
 GresTypes=gpu

@@ -17,8 +17,12 @@ from smallbatch.study.file import parse_study
 from smallbatch.study.needs import minutes, ram_mib
 from tests.workflow import slurm
 
-# The plugin's own waits are tens of seconds each, which two tiny runs would mostly spend waiting.
-IMPATIENT = {"slurm-init-seconds-before-status-checks": 3, "seconds-between-status-checks": 3, "latency-wait": 5}
+# The plugin's own waits are tens of seconds each, which two tiny runs would mostly spend waiting; and without an
+# accounting database, sacct never hears that a job has ended.
+IMPATIENT = {
+    "slurm-init-seconds-before-status-checks": 3, "seconds-between-status-checks": 3, "latency-wait": 5,
+    "slurm-status-command": "squeue",
+}  # fmt: skip
 PAIR = """
 title: Two runs on a cluster
 defaults: {dataset: digits, n_train: 20, image_size: 107, width: 0.125, depth: 0.1, epochs: 1}
@@ -64,7 +68,7 @@ def test_two_runs_are_trained_through_slurm(copy, commands):
     profile.write_text(yaml.safe_dump(yaml.safe_load(profile.read_text()) | IMPATIENT))
     settings = {"SNAKEMAKE_PROFILE": "workflow/profiles/slurm", "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
     status, said = run_to_the_end(
-        copy.command("study", "pair"), timeout=1200, cwd=copy.folder, env=copy.environment | settings
+        copy.command("study", "pair"), timeout=900, cwd=copy.folder, env=copy.environment | settings
     )
     assert status == 0, said
     runs = parse_study("pair", PAIR).runs
