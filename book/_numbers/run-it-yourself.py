@@ -25,7 +25,7 @@ def _two_digits(hours: float) -> str:
 
 def _parameters() -> dict:
     rows = [_parameter(name, described) for name, described in RunConfig.reference().iterrows()]
-    return {"head": ["Parameter", "Default", "Meaning", "Allowed"], "rows": rows, "widths": [27, 17, 32, 24]}
+    return {"head": ["Parameter", "Default", "Meaning", "Allowed"], "rows": rows, "widths": [26, 14, 36, 24]}
 
 
 def _parameter(name: str, described: pd.Series) -> list:

@@ -83,10 +83,12 @@ def policy_table(evidence: Evidence) -> dict:
         "head": [
             "Learning rate",
             "Evaluation",
-            *(f"{size}: error (%)" for size in sizes),
+            *(f"at {size} (%)" for size in sizes),
             "Slope (points per doubling)",
         ],
         "rows": rows,
+        # Of the table's width: words that do not break, and numbers side by side.
+        "widths": [16, 19, *[7] * len(sizes), 23],
     }
 
 
