@@ -50,7 +50,8 @@ def paragraph(found) -> str:
         f"Diagnosis: {headline(found.causes, 100 * (fit - shown), found.threshold)}.",
         f"The training images score {fit:.1%} with the statistics of batches of {found.batch_size}, "
         f"{_as_trained(found)} and the validation images {shown:.1%} with the moving averages, as in `evaluate`: a gap "
-        f"of {_minus(f'{100 * (fit - shown):z.1f}')} points. It is made of, in points with 95% intervals: {_parts(found.parts, 1)}.",
+        f"of {_minus(f'{100 * (fit - shown):z.1f}')} points. It is made of, in points with 95% intervals: "
+        f"{_parts(found.parts, 1)}.",
         f"With statistics recalibrated on the training images, training scores "
         f"{accuracy['recalibrated', 'train']:.1%} and validation {accuracy['recalibrated', 'validation']:.1%}.",
         f"In the loss, {loss['batch', 'train']:.3f} in training and {loss['moving', 'validation']:.3f} in validation: "
