@@ -9,7 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-HIDDEN = "import sys\nfor name in ('fcntl', 'resource'):\n    sys.modules[name] = None\n"
+# psutil of Linux needs `resource` itself, that of Windows does not.
+HIDDEN = "import sys\nimport psutil\nfor name in ('fcntl', 'resource'):\n    sys.modules[name] = None\n"
 DIAGNOSE = """
 import keras
 import numpy as np
