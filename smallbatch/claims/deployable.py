@@ -19,6 +19,8 @@ from smallbatch.claims.tables import Cells, NotMeasured, Tables, cells_across, e
 # Where the learning rates come from: one for all batch sizes, or one for each.
 POLICIES = ("batch_size", "tuned")
 WITH_ONE_IMAGE = ("moving", "recalibrated")
+DEPLOYED = "as deployed"
+A_U = "the test error is lowest at a batch size in between (its curve over log2 is a U)"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ def choose(tables: Tables) -> Chosen:
         ]
         _, _, experiment, name, test, runs = min(candidates, key=lambda each: each[:2])
         choices[size], names[size], errors[size] = (experiment, name), runs, test
-    table = pd.DataFrame(errors).dropna()
-    runs = pd.DataFrame(names).loc[table.index]
-    left_out = tuple(pd.DataFrame(names).index.difference(runs.index).tolist())
     used = dict.fromkeys(experiment for experiment, _ in choices.values())
-    return Chosen(table, Cells(runs, ", ".join(used), left_out), choices)
+    return Chosen(*lined_up(names, errors, ", ".join(used)), choices)
+
+
+def lined_up(names: dict, errors: dict, experiments: str) -> tuple[pd.DataFrame, Cells]:
+    """Return test errors and runs of the seeds that have all batch sizes; both come by batch size, with seeds below."""
+    table, runs = pd.DataFrame(errors).dropna(), pd.DataFrame(names)
+    whole = runs.loc[table.index]
+    return table, Cells(whole, experiments, tuple(runs.index.difference(whole.index).tolist()))
 
 
 def _options(tables: Tables) -> Iterator[tuple[str, Cells]]:

@@ -4,12 +4,11 @@ import pandas as pd
 
 from smallbatch.claims.conditions import EVALUATIONS
 from smallbatch.claims.contrasts import contrast, slope_weights
-from smallbatch.claims.deployable import POLICIES, choose
+from smallbatch.claims.deployable import DEPLOYED, POLICIES, choose
 from smallbatch.claims.tables import NotMeasured, Tables, cells_across, errors_of
 from smallbatch.statistics import probability_best, t_interval
 
 ALL_POLICIES = (*POLICIES, "linear_scaling")
-DEPLOYED = "as deployed"
 
 
 def table(tables: Tables) -> pd.DataFrame:

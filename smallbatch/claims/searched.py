@@ -6,20 +6,19 @@ experiment `tuned`.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import pandas as pd
 
-from smallbatch.claims.claim import PRIMARY, Analyses, Analysis
+from smallbatch.claims.claim import PRIMARY, Analyses, Analysis, Plan
 from smallbatch.claims.conditions import EVALUATIONS
 from smallbatch.claims.contrasts import probability_of_smallest
-from smallbatch.claims.deployable import Chosen, evaluations_at, slope_of_chosen
+from smallbatch.claims.deployable import A_U, DEPLOYED, Chosen, evaluations_at, lined_up, slope_of_chosen
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import BEST, CURVATURE, SLOPE
-from smallbatch.claims.tables import Cells, NotMeasured, Tables, runs_of
+from smallbatch.claims.tables import NotMeasured, Tables, runs_of
 from smallbatch.claims.tuning import TUNED, chosen_learning_rates
 from smallbatch.statistics import error_points
-
-DEPLOYED = "as deployed"
 
 
 def choices(tables: Tables, evaluations: Sequence[str] = EVALUATIONS) -> pd.DataFrame:
@@ -49,6 +48,7 @@ def in_evaluation(evaluation: str) -> Callable[[Tables], Chosen]:
     return lambda tables: _at(tables, chosen_learning_rates(tables, evaluation).assign(evaluation=evaluation))
 
 
+@lru_cache(maxsize=8)
 def deployed(tables: Tables) -> Chosen:
     """Return every batch size at the rate and in the deployable evaluation that the search chooses."""
     found = choices(tables)
@@ -69,15 +69,13 @@ def _at(tables: Tables, chosen: pd.DataFrame) -> Chosen:
         errors[row.batch_size] = error_points(runs[f"{row.evaluation}_test_accuracy"], tables.n_classes)
         edge = ", an end of those tried" if row.at_edge else ""
         labels[row.batch_size] = (f"{row.learning_rate:g}{edge}", row.evaluation)
-    table = pd.DataFrame(errors).sort_index().dropna()
+    table, cells = lined_up(names, errors, TUNED)
     if table.empty:
         raise NotMeasured(f"experiment {TUNED} has no seed with every batch size at its chosen rate yet")
-    runs = pd.DataFrame(names).loc[table.index]
-    left_out = tuple(pd.DataFrame(names).index.difference(runs.index).tolist())
-    return Chosen(table, Cells(runs, TUNED, left_out), labels, "evaluation and learning rate")
+    return Chosen(table, cells, labels, "evaluation and learning rate")
 
 
-def sweep_analyses() -> Analyses:
+def analyses(tables: Tables) -> Analyses:
     """Return the analyses of a sweep: its slope as deployed and in every evaluation, its curvature, its best size."""
     return Analyses(
         Analysis(PRIMARY, SLOPE, slope_of_chosen(deployed), DEPLOYED),
@@ -94,7 +92,7 @@ def sweep_analyses() -> Analyses:
                 CURVATURE,
                 slope_of_chosen(deployed, degree=2),
                 DEPLOYED,
-                "the test error is lowest at a batch size in between (its curve over log2 is a U)",
+                A_U,
             ),
             Analysis(
                 "best batch size",
@@ -111,3 +109,12 @@ def probability_of_one(tables: Tables) -> Result:
     """Return the bootstrap probability that batch size 1 is the best, each batch size as it would be deployed."""
     chosen = deployed(tables)
     return probability_of_smallest(tables, chosen.cells, chosen.errors.to_numpy(), chosen.details())
+
+
+PLAN = Plan(
+    "slope of the test error on log2 of the batch size, each at the learning rate and in the deployable evaluation "
+    "that experiment search chooses by validation error; curvature and best batch size beside it; Student's t "
+    "interval over seeds",
+    SLOPE.words(),
+    analyses,
+)

@@ -90,9 +90,8 @@ def decide(model: keras.Model, images: np.ndarray, outputs: np.ndarray, labels: 
     kind = _kind(model, outputs, labels, name)
     checked = checked_labels(labels, outputs, kind, name)
     if model.compiled and any(hasattr(m, "metrics") and not getattr(m, "built", False) for m in model.metrics):
-        evaluate(
-            model, images, _for_evaluate(labels, checked, outputs), name
-        )  # Keras makes the metrics when it first needs them
+        # Keras makes the metrics when it first needs them.
+        evaluate(model, images, _for_evaluate(labels, checked, outputs), name)
     metric, is_logit, n_classes = accuracy_metric(model), _is_logit(model, outputs), outputs.shape[-1]
     if metric is not None:
         kind, threshold = METRICS[_kind_of(metric)], getattr(metric, "threshold", 0.5)

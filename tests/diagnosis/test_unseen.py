@@ -36,6 +36,17 @@ class OwnNorm(layers.Layer):
         return x - self.mean
 
 
+class AroundBatchNorm(layers.Layer):
+    """A layer of somebody's own that holds a batch norm; `call` is left to the test."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = layers.BatchNormalization()
+
+    def build(self, shape):
+        self.norm.build(shape)
+
+
 class RawNorm(layers.Layer):
     """The same, in a variable of TensorFlow."""
 
@@ -152,14 +163,7 @@ def test_random_predictions_are_refused():
 
 
 def test_a_loop_of_ones_own_is_refused():
-    class Loop(layers.Layer):
-        def __init__(self):
-            super().__init__()
-            self.norm = layers.BatchNormalization()
-
-        def build(self, shape):
-            self.norm.build(shape)
-
+    class Loop(AroundBatchNorm):
         def call(self, x, training=None):
             return ops.while_loop(lambda k, x: k < 2, lambda k, x: (k + 1, self.norm(x, training=training)), (0, x))[1]
 
@@ -244,14 +248,7 @@ def test_what_makes_outputs_infinite_is_named():
 
 
 def test_batch_norm_that_runs_in_training_alone_is_told():
-    class OnlyInTraining(layers.Layer):
-        def __init__(self):
-            super().__init__()
-            self.norm = layers.BatchNormalization()
-
-        def build(self, shape):
-            self.norm.build(shape)
-
+    class OnlyInTraining(AroundBatchNorm):
         def call(self, x, training=None):
             return self.norm(x, training=True) if training else x
 

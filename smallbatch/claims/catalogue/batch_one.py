@@ -2,7 +2,7 @@
 
 from smallbatch.claims.claim import AMENDED, PRIMARY, Analyses, Analysis, Claim, Plan, Words, in_other_evaluations
 from smallbatch.claims.contrasts import Estimator, probability_of_smallest
-from smallbatch.claims.deployable import choose
+from smallbatch.claims.deployable import DEPLOYED, choose
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import BEST, NOT_DECIDED, OPPOSITE
 from smallbatch.claims.tables import Tables, cells_across, errors_of
@@ -38,7 +38,7 @@ def amended_analyses(tables: Tables) -> Analyses:
     """Return the analysis of each batch size as it would be deployed, and the one in recalibrated statistics."""
     experiment, notes = deciding_experiment(tables)
     return Analyses(
-        Analysis(PRIMARY, BEST, probability_of_one_deployed, "as deployed"),
+        Analysis(PRIMARY, BEST, probability_of_one_deployed, DEPLOYED),
         sensitivity=(
             Analysis("recalibrated evaluation", BEST, probability_of_one(experiment, "recalibrated"), notes=notes),
             Analysis("fixed learning rate, batch", BEST, probability_of_one("batch_size", "batch"), "batch"),

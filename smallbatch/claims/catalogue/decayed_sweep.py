@@ -1,8 +1,8 @@
 """The claim *decayed-sweep*: with a learning rate that falls to zero, smaller batches generalize better."""
 
-from smallbatch.claims.claim import Claim, Plan, Words
+from smallbatch.claims.claim import Claim, Words
 from smallbatch.claims.rules import NOTHING, OPPOSITE, SLOPE
-from smallbatch.claims.searched import sweep_analyses
+from smallbatch.claims.searched import PLAN
 
 CLAIM = Claim(
     "decayed-sweep",
@@ -20,12 +20,6 @@ CLAIM = Claim(
             f"more than {SLOPE.margin:g} {SLOPE.unit}",
         },
     ),
-    registered=Plan(
-        "slope of the test error on log2 of the batch size, each at the learning rate and in the deployable evaluation "
-        "that experiment search chooses by validation error; curvature and best batch size beside it; Student's t "
-        "interval over seeds",
-        SLOPE.words(),
-        lambda tables: sweep_analyses(),
-    ),
+    registered=PLAN,
     study="decayed",
 )

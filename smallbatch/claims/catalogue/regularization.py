@@ -16,7 +16,7 @@ from smallbatch.claims.claim import (
 )
 from smallbatch.claims.conditions import EVALUATIONS
 from smallbatch.claims.contrasts import Estimator, over_seeds, slope, slope_weights
-from smallbatch.claims.deployable import POLICIES, choose, slope_of_chosen
+from smallbatch.claims.deployable import A_U, DEPLOYED, POLICIES, choose, slope_of_chosen
 from smallbatch.claims.results import Result
 from smallbatch.claims.rules import CURVATURE, NOT_DECIDED, NOTHING, OPPOSITE, SLOPE, SUPPORTED
 from smallbatch.claims.tables import NotMeasured, Tables, cells_across, values_of
@@ -65,7 +65,7 @@ def analyses(tables: Tables) -> Analyses:
                 "curvature",
                 CURVATURE,
                 slope(experiment, "recalibrated", degree=2),
-                statement="the test error is lowest at a batch size in between (its curve over log2 is a U)",
+                statement=A_U,
             ),
         ),
     )
@@ -74,7 +74,7 @@ def analyses(tables: Tables) -> Analyses:
 def amended_analyses(tables: Tables) -> Analyses:
     """Return the analyses of each batch size as it would be deployed, and of every policy in every evaluation."""
     return Analyses(
-        Analysis(PRIMARY, SLOPE, slope_of_chosen(choose), "as deployed"),
+        Analysis(PRIMARY, SLOPE, slope_of_chosen(choose), DEPLOYED),
         sensitivity=tuple(
             Analysis(f"{experiment}, {evaluation}", SLOPE, slope(experiment, evaluation, interval="t"), evaluation)
             for experiment in (*POLICIES, "linear_scaling")
@@ -85,8 +85,8 @@ def amended_analyses(tables: Tables) -> Analyses:
                 "curvature",
                 CURVATURE,
                 slope_of_chosen(choose, degree=2),
-                "as deployed",
-                "the test error is lowest at a batch size in between (its curve over log2 is a U)",
+                DEPLOYED,
+                A_U,
             ),
         ),
     )

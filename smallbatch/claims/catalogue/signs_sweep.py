@@ -1,8 +1,8 @@
 """The claim *signs-sweep*: on photographs of hand signs, smaller batches generalize better."""
 
-from smallbatch.claims.claim import Claim, Plan, Words
+from smallbatch.claims.claim import Claim, Words
 from smallbatch.claims.rules import NOTHING, OPPOSITE, SLOPE
-from smallbatch.claims.searched import sweep_analyses
+from smallbatch.claims.searched import PLAN
 
 CLAIM = Claim(
     "signs-sweep",
@@ -19,12 +19,6 @@ CLAIM = Claim(
             f"{SLOPE.margin:g} {SLOPE.unit}",
         },
     ),
-    registered=Plan(
-        "slope of the test error on log2 of the batch size, each at the learning rate and in the deployable evaluation "
-        "that experiment search chooses by validation error; curvature and best batch size beside it; Student's t "
-        "interval over seeds",
-        SLOPE.words(),
-        lambda tables: sweep_analyses(),
-    ),
+    registered=PLAN,
     study="signs",
 )

@@ -215,14 +215,10 @@ def _message(table: pd.DataFrame) -> str:
 def _alt(table: pd.DataFrame) -> str:
     amended = table[table["plan"] == "amended"]
     rows = "; ".join(f"{row.question} {row.verdict}{_numbers(row)}" for row in amended.itertuples())
-    registered = table[table["plan"] == "registered"].set_index("claim")["verdict"]
-    other = [claim for claim in amended["claim"] if claim in registered and registered[claim] != _word(amended, claim)]
+    now, registered = (table[table["plan"] == plan].set_index("claim")["verdict"] for plan in PLANS)
+    other = [claim for claim in now.index if claim in registered and registered[claim] != now[claim]]
     changed = f" By the registered rules, {', '.join(f'{c} is {registered[c]}' for c in other)}." if other else ""
     return f"Forest plot of {len(amended)} claims in panels by unit: {_counted(table)}. Amended: {rows}.{changed}"
-
-
-def _word(amended: pd.DataFrame, claim: str) -> str:
-    return amended.set_index("claim").loc[claim, "verdict"]
 
 
 def _numbers(row) -> str:
